@@ -200,6 +200,8 @@ static void settle_setting(struct rh_loader *loader, struct rh_device_build *dev
     }
     if (read_plain(loader, setting, &plain))
         rh_settle_value(settling, setting->key, &plain);
+    else
+        rh_settle_wrong(settling, setting->key);
 }
 
 static void settle_layer(struct rh_loader *loader, struct rh_device_build *device, bool implied,

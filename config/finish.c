@@ -73,6 +73,19 @@ static void flatten(struct rh_loader *loader, struct rh_line_build *line)
     line->conf.n_points = n_points;
 }
 
+/* Where the port of a line is said. */
+static struct rh_place port_place(const struct rh_line_build *line)
+{
+    static const char *const keys[] = {"port", "host"};
+
+    for (size_t i = 0; i < RH_COUNT(keys); i++) {
+        const struct rh_settled *said = rh_settle_said(&line->settling, keys[i]);
+        if (said)
+            return said->plain.place;
+    }
+    return line->conf.place;
+}
+
 static void check_line(struct rh_loader *loader, struct rh_line_build *line, struct rh_map *identities)
 {
     struct rh_parse_context context = {loader->arena, loader->report};
@@ -89,7 +102,7 @@ static void check_line(struct rh_loader *loader, struct rh_line_build *line, str
         return;
     const struct rh_line_build *other = rh_map_get(identities, identity);
     if (other)
-        rh_report_error(loader->report, line->conf.place, NULL,
+        rh_report_error(loader->report, port_place(line), NULL,
                         "[line %s] is on the same port as [line %s] in line %u: %s", line->conf.name,
                         other->conf.name, other->conf.place.line, identity);
     else

@@ -175,14 +175,24 @@ static size_t leading_blanks(const char *line, size_t len)
     return n;
 }
 
+/* The physical line at the reader without its end; the reader moves on. */
+static const char *take_physical(struct reader *reader, size_t *ret_len)
+{
+    const char *line = reader->text + reader->at;
+    const char *end = memchr(line, '\n', reader->len - reader->at);
+    size_t len = end ? (size_t)(end - line) : reader->len - reader->at;
+
+    reader->at += len + (end != NULL);
+    *ret_len = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
+    return line;
+}
+
 /* Joins the next physical line; true if the logical line goes on after it. `quote` is the column where an
  * open quote began in the line last read, `open` its place. */
 static bool join_physical(struct reader *reader, struct joined *joined, size_t *quote, struct rh_place *open)
 {
-    const char *line = reader->text + reader->at;
-    const char *end = memchr(line, '\n', reader->len - reader->at);
-    size_t whole = end ? (size_t)(end - line) : reader->len - reader->at;
-    size_t len = whole > 0 && line[whole - 1] == '\r' ? whole - 1 : whole;
+    size_t len;
+    const char *line = take_physical(reader, &len);
     bool was_quoted = *quote != NOT_QUOTED, more;
     size_t skip = joined->n_pieces > 0 && !was_quoted ? leading_blanks(line, len) : 0;
 
@@ -194,7 +204,6 @@ static bool join_physical(struct reader *reader, struct joined *joined, size_t *
     join(reader, joined, line + skip, used > skip ? used - skip : 0, skip);
     if (more && *quote == NOT_QUOTED)
         joint(joined);
-    reader->at += whole + (end != NULL);
     reader->line++;
     return more && reader->at < reader->len;
 }

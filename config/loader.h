@@ -23,8 +23,7 @@
 #include "config/tree.h"
 #include "config/units.h"
 
-#define RH_DEVICES_MOST 10000
-#define RH_POINTS_MOST 200000
+#define RH_POINTS_MOST 50000
 
 struct rh_profile {
     const char *name;

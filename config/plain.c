@@ -185,11 +185,17 @@ bool rh_plain_read(const struct rh_raw *raw, const struct rh_substitutes *substi
                                    .quoted = has_quotes && !regex ? reading.quoted : NULL,
                                    .has_quotes = has_quotes && !regex,
                                    .regex = regex,
+                                   .template = substitutes && substitutes->keep_names,
                                    .place = rh_raw_place(raw, 0)};
     return reading.ok;
 }
 
 /* --- and back --- */
+
+static bool has_meaning(unsigned char c, bool template)
+{
+    return c <= ' ' || c == 127 || strchr(template ? "\"" : "\"{}", c);
+}
 
 /* True if the byte may stand outside quotes. */
 static bool safe(const struct rh_plain *plain, size_t i, bool row)
@@ -203,9 +209,7 @@ static bool safe(const struct rh_plain *plain, size_t i, bool row)
         return !row && !first && !last;
     if (c == '#' || c == ';')
         return !first && !rh_ini_blank(plain->text[i - 1]);
-    if (c == '\\')
-        return !last;
-    return c > ' ' && c != 127 && !strchr("\"{}", c);
+    return c == '\\' ? !last : !has_meaning(c, plain->template);
 }
 
 static size_t escape(char *out, unsigned char c, bool utf8)

@@ -109,8 +109,7 @@ static void parse_option(struct row *row, const struct rh_raw *word, struct rh_m
     const struct rh_option *option = rh_settle_find(&row->settling, name);
     struct rh_plain plain = {.text = "yes", .len = 3, .place = place};
 
-    if (has_value && !rh_plain_read(&value, &substitutes, row->loader->scratch, report, &plain) && option)
-        return;
+    bool good = !has_value || rh_plain_read(&value, &substitutes, row->loader->scratch, report, &plain);
     if (!option) {
         rh_settle_unknown(&row->settling, name, row->where, place, NULL);
         return;
@@ -121,6 +120,8 @@ static void parse_option(struct row *row, const struct rh_raw *word, struct rh_m
     if (!has_value && !(option->flags & RH_OPTION_FLAG))
         rh_report_error(report, place, NULL, "\"%s\" needs a value: %s=%s", name, name,
                         option->choices ? option->choices : "VALUE");
+    else if (!good)
+        rh_settle_wrong(&row->settling, name);
     else
         rh_settle_value(&row->settling, name, &plain);
 }
@@ -206,8 +207,8 @@ static void init_row(struct row *row, struct rh_loader *loader, struct rh_device
         row->n_positional++;
 }
 
-static void build_point(struct rh_loader *loader, struct rh_device_build *device,
-                        const struct rh_setting *setting, struct rh_point_build *ret_point)
+static void build_row(struct rh_loader *loader, struct rh_device_build *device,
+                      const struct rh_setting *setting, struct rh_point_build *ret_point)
 {
     struct rh_parse_context context = {loader->arena, loader->report};
     struct rh_map seen;
@@ -232,6 +233,18 @@ static void build_point(struct rh_loader *loader, struct rh_device_build *device
         (struct rh_shown_row){.key = row.point.name,
                               .value = rh_show_options(&row.settling, row.shown, loader->arena),
                               .origin = origin};
+}
+
+/* There may be very many rows: what one needs goes with it. */
+static void build_point(struct rh_loader *loader, struct rh_device_build *device,
+                        const struct rh_setting *setting, struct rh_point_build *ret_point)
+{
+    struct rh_arena *scratch = loader->scratch;
+
+    loader->scratch = rh_arena_new();
+    build_row(loader, device, setting, ret_point);
+    rh_arena_free(loader->scratch);
+    loader->scratch = scratch;
 }
 
 /* --- the points of a device --- */

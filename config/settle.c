@@ -41,6 +41,7 @@ void rh_settle_init(struct rh_settling *settling, struct rh_arena *arena, struct
     *settling =
         (struct rh_settling){.arena = arena, .scratch = scratch, .report = report, .section = section};
     rh_map_init(&settling->values, scratch);
+    rh_map_init(&settling->wrong, scratch);
 }
 
 void rh_settle_target(struct rh_settling *settling, const struct rh_option_table *table, void *object)
@@ -68,6 +69,11 @@ static void remember(struct rh_settling *settling, const char *key, const struct
     rh_map_put(&settling->values, rh_arena_text(settling->scratch, key, strlen(key)), settled);
 }
 
+void rh_settle_wrong(struct rh_settling *settling, const char *key)
+{
+    rh_map_put(&settling->wrong, rh_arena_text(settling->scratch, key, strlen(key)), settling);
+}
+
 bool rh_settle_value(struct rh_settling *settling, const char *key, const struct rh_plain *plain)
 {
     for (size_t i = 0; i < settling->n_targets; i++) {
@@ -85,6 +91,8 @@ bool rh_settle_value(struct rh_settling *settling, const char *key, const struct
                                         .report = settling->report};
         if (rh_option_set(option, target->object, &value))
             remember(settling, key, plain, option);
+        else
+            rh_settle_wrong(settling, key);
         return true;
     }
     return false;
@@ -142,6 +150,8 @@ void rh_settle_object(struct rh_settling *settling, const struct rh_object *obje
                                   rh_raw_place(&setting->key_raw, 0), NULL);
             else if (good)
                 rh_settle_value(settling, setting->key, &plain);
+            else
+                rh_settle_wrong(settling, setting->key);
         }
     }
 }
@@ -161,13 +171,19 @@ const struct rh_settled *rh_settle_said(const struct rh_settling *settling, cons
     return rh_map_get(&settling->values, key);
 }
 
+static bool is_missing(const struct rh_settling *settling, const struct rh_option *option)
+{
+    return (option->flags & RH_OPTION_REQUIRED) && !option->fallback &&
+           !rh_settle_said(settling, option->name) && !rh_map_get(&settling->wrong, option->name);
+}
+
 void rh_settle_required(const struct rh_settling *settling, const char *where, struct rh_place place)
 {
     for (size_t t = 0; t < settling->n_targets; t++) {
         const struct rh_option_table *table = settling->targets[t].table;
 
         for (size_t i = 0; i < table->n; i++)
-            if ((table->rows[i].flags & RH_OPTION_REQUIRED) && !rh_settle_said(settling, table->rows[i].name))
+            if (is_missing(settling, &table->rows[i]))
                 rh_report_error(settling->report, place, NULL, "%s needs \"%s\"", where, table->rows[i].name);
     }
 }

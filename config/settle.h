@@ -34,6 +34,7 @@ struct rh_settling {
     struct rh_target targets[RH_TARGETS_MOST];
     size_t n_targets;
     struct rh_map values; /* key -> struct rh_settled */
+    struct rh_map wrong;  /* keys that were said, but not well: they are not missing */
 };
 
 void rh_settle_init(struct rh_settling *settling, struct rh_arena *arena, struct rh_arena *scratch,
@@ -44,6 +45,8 @@ void rh_settle_target(struct rh_settling *settling, const struct rh_option_table
 const struct rh_option *rh_settle_find(const struct rh_settling *settling, const char *key);
 /* Sets a value; false if no table has the key (nothing is reported then). */
 bool rh_settle_value(struct rh_settling *settling, const char *key, const struct rh_plain *plain);
+/* The key was said with a value that cannot even be read. */
+void rh_settle_wrong(struct rh_settling *settling, const char *key);
 /* "unknown key", or "not built yet"; `more` (may be NULL): further keys that would have been known. */
 void rh_settle_unknown(const struct rh_settling *settling, const char *key, const char *where,
                        struct rh_place place, const struct rh_map *more);

@@ -59,7 +59,8 @@ static bool value_of(const struct rh_settling *settling, const struct rh_option 
         *ret_settled = *said;
     else if (option->fallback)
         *ret_settled = (struct rh_settled){
-            .plain = {.text = option->fallback, .len = strlen(option->fallback)}, .option = option};
+            .plain = {.text = option->fallback, .len = strlen(option->fallback), .template = true},
+            .option = option};
     return said || option->fallback;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Far beyond any site; a bound for files that are none. */
-#define MOST_SETTINGS 200000
+#define MOST_SETTINGS 100000
 
 enum naming { UNNAMED, NAMED };
 

@@ -25,7 +25,8 @@ struct rh_plain {
     size_t len;
     const bool *quoted; /* per byte: inside quotes; NULL if none is */
     bool has_quotes;
-    bool regex; /* text is /regex/ with its slashes */
+    bool regex;    /* text is /regex/ with its slashes */
+    bool template; /* braces in it are placeholders to be filled in later */
     struct rh_place place;
 };
 

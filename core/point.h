@@ -65,10 +65,19 @@ struct rh_point {
     double min, max;               /* of the scaled value */
     const struct rh_label *labels; /* enum */
     size_t n_labels;
-    int qos;             /* 0, 1, 2 */
-    bool drop_last;      /* dropped last when the store is full */
-    bool counter;        /* kind=counter */
-    const void *address; /* the driver's parsed address; its type is the driver's secret */
+    int qos;          /* 0, 1, 2 */
+    bool drop_last;   /* dropped last when the store is full */
+    bool writable;    /* and the device says writes = allow */
+    bool verify;      /* a write that reads back as something else has failed */
+    double tolerance; /* for verify, in units of the scaled value */
+    bool has_step;
+    double step;             /* allowed values: min (or 0) + k * step */
+    int64_t min_interval_ms; /* between two writes; 0: none */
+    double max_delta;        /* the most a write may change; 0: no limit */
+    bool critical;           /* a command needs id and expires */
+    bool momentary;          /* a command needs an id */
+    bool counter;            /* kind=counter */
+    const void *address;     /* the driver's parsed address; its type is the driver's secret */
 };
 
 /* "u16", "f32", … as configured; and back: RH_TYPE_COUNT if there is no such type. */

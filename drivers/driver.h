@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "core/command.h"
 #include "core/counter.h"
 #include "core/reading.h"
 
@@ -45,7 +46,9 @@ enum rh_poll_outcome {
     RH_POLL_GARBAGE,   /* bytes, but no valid frame: noise, CRC, truncated */
     RH_POLL_EXCEPTION, /* the device refused: `exception` */
     RH_POLL_CLOSED,    /* nothing was sent: this unit still owes an answer, until `closed_until_us` */
-    RH_POLL_LOST,      /* the port or session is gone: disconnect(), then connect() again */
+    RH_POLL_NOTHING, /* a listening driver heard nothing in this slice of time: it says nothing of the device
+                      */
+    RH_POLL_LOST,    /* the port or session is gone: disconnect(), then connect() again */
 };
 
 struct rh_poll_result {
@@ -57,9 +60,13 @@ struct rh_poll_result {
 };
 
 /* Where readings go. Called on the poller's thread, inside poll(). `late`: this block's answer came after
- * its poll had timed out (rh_block as it was polled then). */
+ * its poll had timed out (rh_block as it was polled then). `heard`: a valid frame of this device came without
+ * having been asked for. `wake` becomes readable when the poller has something else to do: a driver that only
+ * listens returns then (RH_POLL_NOTHING); -1 for none. */
 struct rh_sink {
     void *context;
+    int wake;
+    void (*heard)(void *context, uint32_t device);
     void (*reading)(void *context, const struct rh_reading *reading);
     void (*late)(void *context, const struct rh_block *block);
 };
@@ -100,6 +107,21 @@ struct rh_driver {
      * the device, hands readings of good answers to the sink. Never blocks another line, never exits. */
     enum rh_poll_outcome (*poll)(struct rh_link *link, const uint32_t *order, const struct rh_block *block,
                                  const struct rh_sink *sink, struct rh_poll_result *ret_result);
+
+    /* The three below are NULL where a driver cannot write. */
+
+    /* Pure. Can this value be put on the wire? 0, -ERANGE (the type cannot hold it), -EINVAL (another kind of
+     * value is wanted), -EROFS (this point can never be written). */
+    int (*check)(const struct rh_point *point, const struct rh_value *value);
+    /* Pure. The block that reads one point, order[at] alone: for `get` and for reading back. */
+    void (*single)(const struct rh_line_conf *line, const uint32_t *order, uint32_t at,
+                   struct rh_block *ret_block);
+    /* One transaction that writes the first of `values` and as many behind it as one request can carry
+     * without touching anything that is not named; *ret_taken says how many. Late answers to reads go to the
+     * sink. */
+    enum rh_poll_outcome (*write)(struct rh_link *link, const struct rh_command_value *values, size_t n,
+                                  const struct rh_sink *sink, size_t *ret_taken,
+                                  struct rh_poll_result *ret_result);
 };
 
 void rh_plan_fini(struct rh_plan *plan);

@@ -54,9 +54,17 @@ static int refuse_console(const char *node, char *why, size_t cap)
     return -EBUSY;
 }
 
+static int say_not_a_tty(const char *node, char *why, size_t cap)
+{
+    snprintf(why, cap, "%s is not a serial port (not a tty)", node);
+    return -ENOTTY;
+}
+
 static int say_open_error(int error, const char *node, char *why, size_t cap)
 {
     switch (error) {
+    case ENOTTY:
+        return say_not_a_tty(node, why, cap);
     case EACCES:
     case EPERM:
         snprintf(why, cap, "permission denied on %s: add the user to the group dialout", node);
@@ -74,12 +82,6 @@ static int say_open_error(int error, const char *node, char *why, size_t cap)
         break;
     }
     return -error;
-}
-
-static int say_not_a_tty(const char *node, char *why, size_t cap)
-{
-    snprintf(why, cap, "%s is not a serial port (not a tty)", node);
-    return -ENOTTY;
 }
 
 /* flock, and nobody else's TIOCEXCL (which root's open() passes over). */

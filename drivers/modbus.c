@@ -150,8 +150,10 @@ static int fall_silent(struct rh_link *link)
     int64_t patience_us = rh_mono_us() + BABBLE_US;
     int n;
     while ((n = receive(link, link->quiet_from_us + link->silence_us)) > 0) {
-        if (rh_mono_us() > patience_us)
+        if (rh_mono_us() > patience_us) {
+            rh_count(&link->counters->foreign, 1);
             return 1;
+        }
     }
     if (n < 0)
         return n;

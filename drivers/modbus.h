@@ -7,6 +7,8 @@
  *   modbus_plan    wire time, blocks, costs                      (pure)
  *   modbus_value   registers to readings                         (pure, fuzzed)
  *   modbus_frame   bytes to frames, RTU and MBAP                 (pure, fuzzed)
+ *   modbus_ledger  the answers that units still owe              (pure)
+ *   modbus_link    the state of an open line; line.h under it
  *   modbus         one transaction at a time on an open line
  */
 #ifndef RH_DRIVERS_MODBUS_H

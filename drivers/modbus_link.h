@@ -4,7 +4,7 @@
  *
  *   modbus_rtu, modbus_tcp, modbus_rtu_tcp   what differs: how to connect and how to send
  *   modbus_link                              the state of the line: open, connect, disconnect, close
- *   modbus_poll (modbus.c)                   one transaction
+ *   modbus                                   one transaction
  */
 #ifndef RH_DRIVERS_MODBUS_LINK_H
 #define RH_DRIVERS_MODBUS_LINK_H

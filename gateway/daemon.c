@@ -26,7 +26,7 @@
 #include "systemd/notify.h"
 
 #define BEAT_STALE_US (60 * INT64_C(1000000))
-#define LOOK_MS 1000
+#define LOOK_MS 1000 /* unless systemd wants to hear more often */
 #define REPORT_LINES 20
 
 struct daemon {
@@ -34,6 +34,7 @@ struct daemon {
     struct rh_config_ref *ref;                     /* the configuration in force */
     struct rh_config_ref *keeper_ref, *uplink_ref; /* the ones these two were started from */
     int64_t since_wall_ms;
+    int look_ms;     /* between two looks at the other threads */
     int signals;     /* signalfd */
     int commit_bell; /* keeper to uplink */
     struct rh_store_shared shared;
@@ -267,7 +268,8 @@ static int serve(struct daemon *daemon)
     for (;;) {
         struct signalfd_siginfo signal;
 
-        if (poll(&fd, 1, LOOK_MS) > 0 && read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
+        if (poll(&fd, 1, daemon->look_ms) > 0 &&
+            read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
             if (signal.ssi_signo != SIGHUP)
                 return RH_EXIT_OK;
             int r = reload(daemon);
@@ -278,6 +280,14 @@ static int serve(struct daemon *daemon)
         if (rh_gauge_get(&rh_keeper_view(daemon->keeper)->broken))
             return RH_EXIT_IO;
     }
+}
+
+/* Three times in a watchdog's interval, so that one look may come late. */
+static int look_interval_ms(void)
+{
+    uint64_t watchdog_us = rh_notify_watchdog_us();
+
+    return watchdog_us > 0 && watchdog_us / 3000 < LOOK_MS ? (int)(watchdog_us / 3000) + 1 : LOOK_MS;
 }
 
 static int open_signals(void)
@@ -328,7 +338,8 @@ static int run(struct daemon *daemon)
 
 int rh_daemon_run(const char *config_path)
 {
-    struct daemon daemon = {.path = config_path, .signals = -1, .commit_bell = -1};
+    struct daemon daemon = {
+        .path = config_path, .look_ms = look_interval_ms(), .signals = -1, .commit_bell = -1};
 
     mallopt(M_ARENA_MAX, 1); /* a handful of threads that hardly allocate: one heap saves memory */
     if (rh_journal_present())

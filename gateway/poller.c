@@ -142,12 +142,17 @@ static void sink_reading(void *context, const struct rh_reading *reading)
     push_reading(context, reading);
 }
 
-static void sink_late(void *context, const struct rh_block *block)
+static void sink_heard(void *context, uint32_t device)
 {
     struct rh_poller *poller = context;
 
-    if (rh_schedule_answered(poller->schedule, block->device, rh_mono_us()) == RH_EVENT_ONLINE)
-        device_online(poller, block->device);
+    if (rh_schedule_answered(poller->schedule, device, rh_mono_us()) == RH_EVENT_ONLINE)
+        device_online(poller, device);
+}
+
+static void sink_late(void *context, const struct rh_block *block)
+{
+    sink_heard(context, block->device);
 }
 
 /* What the outcome of a poll means for the points that were asked for. */
@@ -178,6 +183,7 @@ static const char *failure_text(enum rh_poll_outcome outcome)
     case RH_POLL_OK:
     case RH_POLL_TIMEOUT:
     case RH_POLL_CLOSED:
+    case RH_POLL_NOTHING:
     case RH_POLL_LOST:
         break;
     }
@@ -251,7 +257,11 @@ static void try_connect(struct rh_poller *poller)
 
 static void poll_once(struct rh_poller *poller, uint32_t slot)
 {
-    const struct rh_sink sink = {.context = poller, .reading = sink_reading, .late = sink_late};
+    const struct rh_sink sink = {.context = poller,
+                                 .wake = poller->thread.bell,
+                                 .heard = sink_heard,
+                                 .reading = sink_reading,
+                                 .late = sink_late};
     struct rh_block block = *rh_schedule_block(poller->schedule, slot);
     struct rh_poll_result result = {.start_us = rh_mono_us()};
     enum rh_poll_outcome outcome =

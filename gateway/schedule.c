@@ -394,6 +394,7 @@ enum rh_poll_event rh_schedule_done(struct rh_schedule *schedule, uint32_t index
     case RH_POLL_CLOSED:
         slot->not_before_us = later(result->closed_until_us, now_us + 1000);
         return RH_EVENT_NONE;
+    case RH_POLL_NOTHING:
     case RH_POLL_LOST:
         break;
     }

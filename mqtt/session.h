@@ -2,16 +2,16 @@
 /*
  * session.h - one MQTT session with one broker, over paho's MQTTClient in its single-threaded mode.
  *
- * Owned by the uplink's thread. session.c and flight.c are the only files that know paho. A session
- * survives connections: connect may be called again and again, and what was on its way flies on with the
- * same packet identifiers.
+ * Owned by the uplink's thread. session.c, handshake.c and persistence.c are the only files that know paho. A
+ * session survives connections: connect may be called again and again, and what was on its way flies on with
+ * the same packet identifiers.
  *
  *   DOWN --connect--> UNSURE --verdict--> READY --link lost--> DOWN
  *
- * UNSURE lasts until it is known whether the broker kept the session (store.md, "Session lost"): the birth
- * message is published retained, then subscribed to with retain handling 1; a copy with the retain flag
- * means a new session. Until then acknowledgements are held back from the store. On a new session every
- * flight is handed back (`again`) and counted in `session_lost`.
+ * UNSURE lasts until it is known whether the broker kept the session: the birth
+ * message is published retained, and what comes back of it tells (session.c). Until then acknowledgements of
+ * flights whose PUBREC an earlier connection saw are held back from the store; on a new session those
+ * flights are handed back (`again`), while the others are being sent anew and count as usual.
  */
 #ifndef RH_MQTT_SESSION_H
 #define RH_MQTT_SESSION_H
@@ -121,6 +121,8 @@ const char *rh_session_why(const struct rh_session *session);
  * acknowledgement, and disconnects cleanly (no will). */
 void rh_session_disconnect(struct rh_session *session, const char *farewell, int timeout_ms);
 
+/* session_lost: verdicts that rh_session_was_lost tells of. resent: messages sent again after a reconnect,
+ * handed back ones too. The own status is in none of them. */
 struct rh_session_counters {
     uint64_t connects, published, acknowledged, refused, no_subscriber, session_lost, resent;
 };

@@ -14,7 +14,7 @@
  * characters and no empty first level. */
 bool rh_topic_valid(const char *topic, size_t len);
 
-/* A topic below the root, split at '/': the kinds of mqtt.md. */
+/* A topic below the root, split at '/'. */
 enum rh_topic_kind {
     RH_TOPIC_OTHER,
     RH_TOPIC_STATUS,

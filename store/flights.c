@@ -49,7 +49,7 @@ static const char *const texts[RH_SQL_FLIGHTS_COUNT] = {
     [RH_SQL_REFUSED_CLAIM] = "UPDATE refused SET due = ?2 WHERE row = ?1",
     [RH_SQL_REFUSED_PUT] = "INSERT INTO refused(row, uplink, due, tries, reason) VALUES(?1, 1, ?2, 1, ?3)"
                            " ON CONFLICT(row) DO UPDATE SET due = ?2, tries = tries + 1, reason = ?3",
-    [RH_SQL_REFUSED_DELETE] = "DELETE FROM refused WHERE row = ?1",
+    [RH_SQL_REFUSED_DELETE] = "DELETE FROM refused WHERE row BETWEEN ?1 AND ?2",
     [RH_SQL_REFUSED_FIRST] = "SELECT due FROM refused WHERE uplink = 1 ORDER BY due LIMIT 1",
     [RH_SQL_WATERMARK] = "UPDATE mark SET watermark = ?1 WHERE uplink = 1",
     [RH_SQL_WATERMARK_BELOW] = "UPDATE mark SET watermark = min(watermark, ?1 - 1) WHERE uplink = 1",
@@ -204,7 +204,7 @@ static int done_work(void *context)
     int r = rh_flights_delete(flights, job->slot.row, job->slot.row);
     r = r < 0 ? r : rh_db_run(db, flights->sql[RH_SQL_FLIGHT_DELETE], "i", (int64_t)job->slot.mid);
     if (r == 0 && job->slot.retried) {
-        r = rh_db_run(db, flights->sql[RH_SQL_REFUSED_DELETE], "i", job->slot.row);
+        r = rh_db_run(db, flights->sql[RH_SQL_REFUSED_DELETE], "ii", job->slot.row, job->slot.row);
     }
     return r;
 }
@@ -321,10 +321,15 @@ const struct rh_flight_ops rh_flight_ops = {
     .load = flight_load,
 };
 
+static int count_connect(void *context)
+{
+    return rh_db_exec(context, "UPDATE mark SET connects = connects + 1 WHERE uplink = 1");
+}
+
 int64_t rh_flights_new_session(struct rh_flights *flights)
 {
     int64_t number;
-    int r = rh_db_exec(&flights->db, "UPDATE mark SET connects = connects + 1 WHERE uplink = 1");
+    int r = rh_db_transact(&flights->db, RH_DB_DURABLE, count_connect, &flights->db);
     r = r < 0 ? r : rh_db_number(&flights->db, "SELECT connects FROM mark WHERE uplink = 1", &number);
     return r < 0 ? r : number;
 }
@@ -355,11 +360,16 @@ static int restore_flights(struct rh_flights *flights)
     return r < 0 ? r : 0;
 }
 
+static int begin_session(void *context)
+{
+    return rh_db_exec(context, "UPDATE mark SET session = session + 1 WHERE uplink = 1");
+}
+
 static int restore(struct rh_flights *flights)
 {
     struct rh_db *db = &flights->db;
     int64_t refused, flown;
-    int r = rh_db_exec(db, "UPDATE mark SET session = session + 1 WHERE uplink = 1");
+    int r = rh_db_transact(db, RH_DB_LAZY, begin_session, db);
     r = r < 0 ? r : rh_db_number(db, "SELECT session FROM mark WHERE uplink = 1", &flights->session);
     r = r < 0 ? r : rh_db_number(db, "SELECT watermark FROM mark WHERE uplink = 1", &flights->cursor);
     r = r < 0 ? r

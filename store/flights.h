@@ -32,8 +32,8 @@ extern const struct rh_flight_ops rh_flight_ops;
  * 1: *ret_next is set; 0: nothing to send; negative errno (-EBADMSG: the database is damaged). */
 RH_MUST_USE int rh_flights_next(struct rh_flights *flights, int64_t now_us, struct rh_outgoing *ret_next);
 
-/* The number of the next MQTT session: rises with every call, across restarts. A negative errno if it could
- * not be stored. */
+/* The number of the next MQTT session: rises with every call, across restarts and power cuts. A negative
+ * errno if it could not be stored. */
 RH_MUST_USE int64_t rh_flights_new_session(struct rh_flights *flights);
 
 /* A QoS 0 message has been written out: its row goes. */

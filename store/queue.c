@@ -77,7 +77,7 @@ static int remove_work(void *context)
     const struct removal *job = context;
     struct rh_flights *flights = job->flights;
     int r = rh_flights_delete(flights, job->row, job->row);
-    return r < 0 ? r : rh_db_run(&flights->db, flights->sql[RH_SQL_REFUSED_DELETE], "i", job->row);
+    return r < 0 ? r : rh_db_run(&flights->db, flights->sql[RH_SQL_REFUSED_DELETE], "ii", job->row, job->row);
 }
 
 static int take_out(struct rh_flights *flights, int64_t row)
@@ -216,6 +216,13 @@ static int hear(struct rh_flights *flights, int64_t now_us)
     return rh_refusal_schedule(flights);
 }
 
+static int forget(struct rh_flights *flights, int64_t row)
+{
+    bool refused = row == flights->claimed;
+    rh_queue_taken(flights, row);
+    return refused ? rh_flights_write(flights, RH_DB_LAZY, RH_SQL_REFUSED_DELETE, row, row) : 0;
+}
+
 int rh_flights_next(struct rh_flights *flights, int64_t now_us, struct rh_outgoing *ret_next)
 {
     int64_t row = 0;
@@ -230,8 +237,7 @@ int rh_flights_next(struct rh_flights *flights, int64_t now_us, struct rh_outgoi
             return 1;
         }
         if (r == -ENOENT) { /* dropped meanwhile, or damaged */
-            rh_queue_taken(flights, row);
-            r = 0;
+            r = forget(flights, row);
         }
     }
     return r;

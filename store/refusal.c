@@ -81,7 +81,7 @@ static int refuse_work(void *context)
         r = drop_outdated(job);
     }
     if (r == 0 && job->outdated) {
-        return rh_db_run(db, flights->sql[RH_SQL_REFUSED_DELETE], "i", job->row);
+        return rh_db_run(db, flights->sql[RH_SQL_REFUSED_DELETE], "ii", job->row, job->row);
     }
     r = r < 0 ? r : rh_db_run(db, flights->sql[RH_SQL_REFUSED_PUT], "iii", job->row, due, job->reason);
     return r < 0 ? r : rh_db_run(db, flights->sql[RH_SQL_WATERMARK], "i", watermark(flights, job->row));
@@ -94,7 +94,7 @@ static int drop_work(void *context)
     struct rh_flights *flights = job->flights;
     int r = job->mid ? rh_db_run(&flights->db, flights->sql[RH_SQL_FLIGHT_DELETE], "i", job->mid) : 0;
     r = r < 0 ? r : rh_flights_delete(flights, job->row, job->row);
-    return r < 0 ? r : rh_db_run(&flights->db, flights->sql[RH_SQL_REFUSED_DELETE], "i", job->row);
+    return r < 0 ? r : rh_db_run(&flights->db, flights->sql[RH_SQL_REFUSED_DELETE], "ii", job->row, job->row);
 }
 
 int rh_refusal_put(struct rh_flights *flights, int64_t row, uint16_t mid, int reason)

@@ -35,8 +35,8 @@ static const struct {
      "INSERT OR IGNORE INTO flight VALUES(?1, ?2, ?3, ?4)"},
     {"SELECT row, uplink, due, tries, reason FROM refused ORDER BY row",
      "INSERT OR IGNORE INTO refused VALUES(?1, ?2, ?3, ?4, ?5)"},
-    {"SELECT uplink, row, session FROM mark",
-     "UPDATE mark SET row = max(row, ?2), session = ?3 WHERE uplink = ?1"},
+    {"SELECT uplink, row, session, connects FROM mark",
+     "UPDATE mark SET row = max(row, ?2), session = ?3, connects = ?4 WHERE uplink = ?1"},
 };
 
 enum { FORWARD, BACKWARD, PROBE, INSERT, STATEMENTS };

@@ -4,8 +4,9 @@
  * a row.
  *
  *   store    one row: whose this file is (epoch, gateway, machine, inode)
- *   mark     per uplink: next seq, next row, how many times flights were opened (`session`), and the
- *            watermark: every data row up to it is gone, refused, or in `flight`
+ *   mark     per uplink: next seq, next row, how many times flights were opened (`session`), the
+ *            number of the last MQTT session (`connects`), and the watermark: every data row up to it is
+ *            gone, refused, or in `flight`
  *   stream   how batches of a topic are published
  *   batch    data, in order of id; ids are never used twice
  *   notice   state and replies, few, sent before data; ids carry RH_ROW_NOTICE; `flying` is the session in

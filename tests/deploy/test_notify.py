@@ -2,14 +2,13 @@
 """What `railhead run` tells systemd, on a socket in systemd's place: readiness, reload, watchdog, status, stop."""
 import re
 import signal
-import sqlite3
 import time
 
 import pytest
 
 from inifile import ini
 from notifysocket import NotifySocket
-from waiting import accepts, free_port
+from waiting import free_port
 
 STATUS = re.compile(r"\d+/\d+ devices ok, mqtt (connected|away)\b.*, backlog \d+")
 
@@ -39,11 +38,6 @@ def test_ready_without_a_broker(systemd, gateway, text):
     """Readiness means configuration, store and lines; the broker may be away for days."""
     gateway(text(), systemd.env)
     systemd.wait("READY=1")
-    assert "STATUS" not in names(systemd.seen[:-1]) or not accepts_status(systemd.seen)
-
-
-def accepts_status(messages):
-    return [m for m in messages if "STATUS" in m.fields and not STATUS.fullmatch(m.fields["STATUS"])]
 
 
 def test_the_status_is_one_line_that_a_person_reads(systemd, gateway, text):
@@ -79,15 +73,20 @@ def test_reload_says_when_it_began_and_when_it_is_over(systemd, gateway, text):
     assert railhead.running(), "a wrong configuration must not end it"
 
 
-@pytest.mark.parametrize("interval_s", [4.0, 90.0])
-def test_the_watchdog_is_fed_more_than_twice_an_interval(systemd, gateway, text, interval_s):
+@pytest.mark.parametrize("interval_s, beats", [(0.6, 8), (6.0, 4)])
+def test_the_watchdog_is_fed_more_than_twice_an_interval(systemd, gateway, text, interval_s, beats):
     gateway(text(), {**systemd.env, "WATCHDOG_USEC": str(int(interval_s * 1e6))})
+    at = systemd.wait("READY=1").at
+    for _ in range(beats):
+        beat = systemd.wait("WATCHDOG=1")
+        assert beat.at - at < interval_s / 2 + 0.1, systemd.seen
+        at = beat.at
+
+
+def test_systemd_is_not_bothered_all_the_time(systemd, gateway, text):
+    gateway(text(), {**systemd.env, "WATCHDOG_USEC": "90000000"})
     systemd.wait("READY=1")
-    first = systemd.wait("WATCHDOG=1", seconds=interval_s / 2)
-    beats = [first] + [m for m in systemd.collect(min(2 * interval_s, 8)) if "WATCHDOG" in m.fields]
-    gaps = [b.at - a.at for a, b in zip(beats, beats[1:])]
-    assert max(gaps, default=interval_s) < interval_s / 2 or interval_s > 16, gaps
-    assert len(beats) <= 40, f"{len(beats)} messages in 8 s: systemd has better things to do"
+    assert len(systemd.collect(3)) <= 12
 
 
 def test_stopping_comes_first(systemd, gateway, text):
@@ -104,10 +103,3 @@ def test_silent_without_systemd(gateway, text):
     railhead = gateway(text())
     railhead.wait_log(r"runs as gw")
     assert railhead.stop() == 0
-
-
-def test_helpers_take_a_store_for_what_it_is(tmp_path):
-    """The tests above rely on it: a free port is free, and an empty folder holds no store."""
-    assert not accepts(free_port())
-    with pytest.raises(sqlite3.OperationalError):
-        sqlite3.connect(f"file:{tmp_path}/none.db?mode=ro", uri=True).execute("select 1 from batch")

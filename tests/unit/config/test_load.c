@@ -153,6 +153,7 @@ static void origins(void **state)
     assert_non_null(strstr(text, "baud = 9600 ; /x.ini:5\n"));
     assert_non_null(strstr(text, "qos = 1 ; default\n"));
     assert_non_null(strstr(text, "root = railhead/hamburg-02 ; default\n"));
+    assert_non_null(strstr(text, "data_topic = {root}/data/{device} ; default\n"));
     assert_non_null(strstr(text, "turnaround = 9ms ; /profiles/meter.ini:5\n"));
     assert_non_null(strstr(text, "ct = 40 ; /x.ini:17\n"));
     assert_non_null(strstr(text, "voltage = input 0 f32 unit=V "));

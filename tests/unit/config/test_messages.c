@@ -124,9 +124,12 @@ static const struct {
           "[devices]\nx = a 1 -\n" ONE_POINT,
      "/x.ini:3:10: error: unknown driver \"modbus-rut\"; did you mean \"modbus-rtu\"?\n"},
     {"[line a]\n[devices]\nx = a 1 -\n" ONE_POINT, "/x.ini:1:1: error: [line a] needs \"port\"\n"},
+    {"[line a]\nport = \"\\q\"\nbaud = \n[devices]\nx = a 1 -\n" ONE_POINT,
+     "/x.ini:2:9: error: \\q: unknown escape; there are \\\" \\\\ \\n \\r \\t \\xNN\n"
+     "/x.ini:3:7: error: baud = \"\": must be a whole number\n"},
     {LINE "[line b]\nport = /dev/a\n[devices]\nx = a 1 -\ny = b 1 -\n[points {}]\n" ONE_POINT
           "[points y]\np = coil 1\n",
-     "/x.ini:3:1: error: [line b] is on the same port as [line a] in line 1: /dev/a\n"
+     "/x.ini:4:8: error: [line b] is on the same port as [line a] in line 1: /dev/a\n"
      "/x.ini:8:9: error: {} is not a range: {1..12}\n"},
     /* --- devices --- */
     {LINE "[devices]\nx = a 1\n" ONE_POINT, "/x.ini:4:8: error: row \"x\" of [devices] needs three columns: "

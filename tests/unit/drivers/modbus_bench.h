@@ -343,7 +343,7 @@ static inline void bench_conf(struct bench *bench, const struct rh_driver *drive
             bench->order[p] = p;
         }
     }
-    bench->sink = (struct rh_sink){bench, on_reading, on_late};
+    bench->sink = (struct rh_sink){.context = bench, .wake = -1, .reading = on_reading, .late = on_late};
 }
 
 /* A block of `count` points of unit 1.. beginning at point `at`. */

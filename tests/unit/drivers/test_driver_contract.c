@@ -190,9 +190,16 @@ static void on_late(void *context, const struct rh_block *block)
     (void)block;
 }
 
+static void on_heard(void *context, uint32_t device)
+{
+    (void)context;
+    (void)device;
+}
+
 static enum rh_poll_outcome poll_block(struct rig *rig, size_t i, struct rh_poll_result *ret_result)
 {
-    const struct rh_sink sink = {rig, on_reading, on_late};
+    const struct rh_sink sink = {
+        .context = rig, .wake = -1, .heard = on_heard, .reading = on_reading, .late = on_late};
     return rig->driver->poll(rig->link, rig->plan.order, &rig->plan.blocks[i], &sink, ret_result);
 }
 
@@ -298,15 +305,19 @@ static void returns_in_time_from_the_mute(const struct rh_driver *driver)
     struct rh_poll_result result;
     connected(&rig, driver);
     int64_t before_us = rh_mono_us();
-    assert_int_equal(poll_block(&rig, 0, &result), RH_POLL_TIMEOUT);
+    enum rh_poll_outcome outcome = poll_block(&rig, 0, &result);
     int64_t after_us = rh_mono_us();
-    assert_in_range(after_us - before_us, TIMEOUT_MS * ms, (TIMEOUT_MS + SLACK_MS) * ms);
+    assert_true(outcome == RH_POLL_TIMEOUT || outcome == RH_POLL_NOTHING);
+    assert_true(after_us - before_us <= (TIMEOUT_MS + SLACK_MS) * ms);
     assert_true(before_us <= result.start_us && result.start_us <= result.end_us &&
                 result.end_us <= after_us);
-    assert_int_equal(rh_counted(&rig.counters.transactions), 1);
-    assert_int_equal(rh_counted(&rig.counters.timeouts), 1);
+    if (outcome == RH_POLL_TIMEOUT) {
+        assert_true(after_us - before_us >= TIMEOUT_MS * ms);
+        assert_int_equal(rh_counted(&rig.counters.transactions), 1);
+        assert_int_equal(rh_counted(&rig.counters.timeouts), 1);
+    }
     uint64_t sent = rh_counted(&rig.counters.bytes_sent);
-    enum rh_poll_outcome outcome = poll_block(&rig, 0, &result);
+    outcome = poll_block(&rig, 0, &result);
     if (outcome == RH_POLL_CLOSED) {
         assert_true(result.closed_until_us > after_us && result.closed_until_us < after_us + 10000 * ms);
         assert_int_equal(rh_counted(&rig.counters.bytes_sent), sent);

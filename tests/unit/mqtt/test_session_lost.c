@@ -28,6 +28,7 @@ static void judge(struct bench *bench, const struct scene *scene)
         fail_msg("cut at %s, session %s, process %s, QoS %d, MQTT %s: %d lost, %d twice", cuts[scene->cut],
                  scene->lose ? "lost" : "kept", scene->kill ? "killed" : "alive", scene->qos,
                  scene->v3 ? "3.1.1" : "5", missing, twice);
+    assert_int_equal(fake_count(&bench->store, FAKE_DONE), MESSAGES);
     bool told = scene->lose && (!scene->kill || scene->qos == 2); /* QoS 1 leaves nothing on disk */
     assert_int_equal(rh_session_was_lost(bench->session), told);
     assert_false(rh_session_was_lost(bench->session));
@@ -142,13 +143,37 @@ static void test_order(void **state)
     bench_close(bench);
 }
 
+/* New messages wait while old ones are on their way again: packet ids have to rise with the age of messages.
+ */
+static void test_old_before_new(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_open();
+    bench->broker.turns[0].cut = CUT_AT_PUBLISH;
+    bench->broker.turns[1].cut = CUT_IGNORE;
+    bench->broker.n_turns = 2;
+    bench_start(bench);
+    bench_ready(bench);
+    bench_fill(bench, 5, 2);
+    while (rh_session_state(bench->session) != RH_SESSION_DOWN)
+        bench_turn(bench);
+    int flying = fake_count(&bench->store, FAKE_FLYING);
+    assert_true(flying > 0);
+    bench_fill(bench, 5, 2);
+    bench_ready(bench);
+    for (int i = 0; i < 20; i++)
+        bench_turn(bench);
+    assert_int_equal(rh_session_room(bench->session), 0);
+    assert_int_equal(rh_session_inflight(bench->session), flying);
+    bench_close(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_lost_and_cut_before_the_verdict),
-        cmocka_unit_test(test_resent_bytes),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_every_cut),      cmocka_unit_test(test_lost_and_cut_before_the_verdict),
+        cmocka_unit_test(test_resent_bytes),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_old_before_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

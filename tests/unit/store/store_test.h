@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,22 @@ static inline void tick(struct bench *bench, int64_t step_us)
 {
     bench->now_us += step_us;
     assert_int_equal(rh_flights_tick(bench->flights, bench->now_us), 0);
+}
+
+/* By a connection of its own, opened and closed. */
+static inline int64_t count_rows(const char *path, const char *table)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    char sql[64];
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return n;
 }
 
 static inline int64_t file_size(const char *path, const char *suffix)

@@ -2,6 +2,9 @@
 /* The cap: never exceeded by database and log together, dropping the right rows, counting each. */
 #include "store_test.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #define MIB (1024 * 1024)
 
 static char payload[1300];
@@ -135,6 +138,89 @@ static void a_full_store_can_be_emptied(void **state)
     assert_int_equal(backlog, 0);
 }
 
+static void a_full_store_still_records_flights(void **state)
+{
+    struct bench *bench = *state;
+    bench->max_bytes = MIB;
+    bench_open(bench);
+    struct rh_outgoing message;
+    struct rh_batch small = data_batch("a", 2, "x");
+    for (int i = 0; i < 700; i++) {
+        append_large(bench, "a", false);
+    }
+    for (uint16_t mid = 1; mid <= 1000; mid++) {
+        if (mid % 3 == 0) {
+            append_large(bench, "a", false);
+        }
+        assert_int_equal(rh_store_append(bench->store, &small, 1), 0);
+        if (bench_next(bench, &message) == 1) {
+            put(bench, &message, mid, 2);
+            assert_int_equal(rh_flight_ops.received(bench->flights, mid), 0);
+        }
+        if (mid > 300) {
+            done(bench, (uint16_t)(mid - 300));
+        }
+    }
+}
+
+static void a_reader_that_stays_cannot_make_the_log_grow(void **state)
+{
+    struct bench *bench = *state;
+    bench->max_bytes = MIB;
+    bench_open(bench);
+    append_large(bench, "a", false);
+    sqlite3 *reader;
+    assert_int_equal(sqlite3_open(bench->path, &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM mark", NULL, NULL, NULL), SQLITE_OK);
+    int r = 0;
+    for (int i = 0; r == 0 && i < 1000; i++) {
+        struct rh_batch batch = large_batch("a", rh_store_next_seq(bench->store));
+        r = rh_store_append(bench->store, &batch, 1);
+        assert_true(file_size(bench->path, "") + file_size(bench->path, "-wal") <= MIB);
+    }
+    assert_int_equal(r, -EBUSY);
+    uint64_t seq = rh_store_next_seq(bench->store);
+    sqlite3_close(reader);
+    append_large(bench, "a", false);
+    assert_int_equal(rh_store_next_seq(bench->store), seq + 1);
+    assert_int_equal(rh_gauge_get(&bench->shared.backlog), seq);
+}
+
+static void *next_in_thread(void *context)
+{
+    struct bench *bench = context;
+    static struct rh_outgoing message;
+    int r = rh_flights_next(bench->flights, bench->now_us, &message);
+    return r == 1 ? &message : NULL;
+}
+
+/* The keeper read `flown_row` just before the uplink announced row 1, and is deleting it: played here by a
+ * connection of the test. */
+static void a_row_that_is_being_dropped_is_not_handed_out(void **state)
+{
+    struct bench *bench = *state;
+    bench_open(bench);
+    bench_append_many(bench, 1, "x", 2);
+    sqlite3 *keeper;
+    assert_int_equal(sqlite3_open(bench->path, &keeper), SQLITE_OK);
+    atomic_store(&bench->shared.dropping, 1);
+    assert_int_equal(
+        sqlite3_exec(keeper, "BEGIN IMMEDIATE; DELETE FROM batch WHERE id = 1", NULL, NULL, NULL), SQLITE_OK);
+    pthread_t uplink;
+    void *result;
+    assert_int_equal(pthread_create(&uplink, NULL, next_in_thread, bench), 0);
+    int64_t deadline_us = rh_mono_us() + 10 * SECOND;
+    while (atomic_load(&bench->shared.flown_row) != 1 && rh_mono_us() < deadline_us) {
+        sched_yield();
+    }
+    assert_int_equal(sqlite3_exec(keeper, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    atomic_store(&bench->shared.dropping, 0);
+    pthread_join(uplink, &result);
+    sqlite3_close(keeper);
+    assert_non_null(result);
+    assert_memory_equal(((struct rh_outgoing *)result)->payload, "x1", 2);
+}
+
 static void a_lowered_cap_is_reached(void **state)
 {
     struct bench *bench = *state;
@@ -182,9 +268,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
-        TEST(the_oldest_go_and_the_cap_holds),   TEST(drop_last_goes_last),
-        TEST(refused_rows_go_before_later_ones), TEST(a_full_store_can_be_emptied),
-        TEST(a_lowered_cap_is_reached),          TEST(the_file_is_laid_out_as_promised),
+        TEST(the_oldest_go_and_the_cap_holds),
+        TEST(drop_last_goes_last),
+        TEST(refused_rows_go_before_later_ones),
+        TEST(a_full_store_can_be_emptied),
+        TEST(a_full_store_still_records_flights),
+        TEST(a_reader_that_stays_cannot_make_the_log_grow),
+        TEST(a_row_that_is_being_dropped_is_not_handed_out),
+        TEST(a_lowered_cap_is_reached),
+        TEST(the_file_is_laid_out_as_promised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

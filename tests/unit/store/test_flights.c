@@ -165,6 +165,8 @@ static void a_refused_row_waits_and_blocks_nothing(void **state)
     assert_int_equal(rh_flights_due(bench->flights), RH_NEVER);
     bench_reopen(bench);
     assert_int_equal(bench->opened.backlog, 0);
+    bench_close(bench);
+    assert_int_equal(count_rows(bench->path, "refused"), 0);
 }
 
 static void retries_take_the_oldest_row_first(void **state)
@@ -280,7 +282,19 @@ static void unknown_and_doubled_identifiers(void **state)
     assert_int_equal(rh_gauge_get(&bench->shared.backlog), 1);
 }
 
-static int64_t longest_next_us(struct bench *bench, int n)
+static void session_numbers_rise_across_restarts(void **state)
+{
+    struct bench *bench = *state;
+    bench_open(bench);
+    assert_int_equal(rh_flights_new_session(bench->flights), 1);
+    uint64_t syncs = rh_counted(&bench->shared.syncs);
+    assert_int_equal(rh_flights_new_session(bench->flights), 2);
+    assert_true(rh_counted(&bench->shared.syncs) > syncs);
+    bench_reopen(bench);
+    assert_int_equal(rh_flights_new_session(bench->flights), 3);
+}
+
+static int64_t longest_next_us(struct bench *bench, uint16_t first_mid, int n)
 {
     int64_t longest = 0;
     struct rh_outgoing message;
@@ -289,7 +303,7 @@ static int64_t longest_next_us(struct bench *bench, int n)
         assert_int_equal(bench_next(bench, &message), 1);
         int64_t took = rh_mono_us() - before;
         longest = took > longest ? took : longest;
-        struct rh_flight flight = {.mid = (uint16_t)(i + 1), .row = message.row, .qos = 1};
+        struct rh_flight flight = {.mid = (uint16_t)(first_mid + i), .row = message.row, .qos = 1};
         assert_int_equal(rh_flight_ops.put(bench->flights, &flight), 0);
     }
     return longest;
@@ -313,16 +327,19 @@ static void next_does_not_slow_down_with_rows_or_refusals(void **state)
         assert_int_equal(bench_next(bench, &message), 1);
         assert_int_equal(rh_flights_put_aside(bench->flights, message.row, 0x87), 0);
     }
-    int64_t longest = longest_next_us(bench, 100);
+    int64_t longest = longest_next_us(bench, 1, 100);
     bench_reopen(bench); /* behind the refused ones at once */
-    int64_t after = longest_next_us(bench, 100);
+    int64_t after = longest_next_us(bench, 1, 100);
     bench->now_us += 100 * SECOND;
     assert_int_equal(rh_flights_next(bench->flights, bench->now_us, &message), 1);
-    int64_t retried = longest_next_us(bench, 0);
+    assert_memory_equal(message.payload, "payload", 7);
+    assert_int_equal(message.row, 1); /* the oldest of the refused */
+    int64_t retried = longest_next_us(bench, 101, 100);
     print_message("longest next: %lld us, after a restart %lld us, retry %lld us\n", (long long)longest,
                   (long long)after, (long long)retried);
     assert_true(longest < 100000);
     assert_true(after < 100000);
+    assert_true(retried < 100000);
 }
 
 int main(void)
@@ -341,6 +358,7 @@ int main(void)
         TEST(a_row_put_aside_blocks_nothing),
         TEST(qos_0_leaves_when_it_is_written_out),
         TEST(unknown_and_doubled_identifiers),
+        TEST(session_numbers_rise_across_restarts),
         TEST(next_does_not_slow_down_with_rows_or_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

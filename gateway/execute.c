@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *   IDLE --command--> WRITE --taken k--> READ BACK k times --> WRITE the rest … --> IDLE
+ *   IDLE --command--> READ each point -----------------------------------------> IDLE
+ *
+ * `at` is the first point that has not been answered; points at..written were written by the last request.
+ */
+#include "gateway/execute.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+#define BUSY_FIRST_US 100000
+#define BUSY_TRIES 4
+#define CLOSED_TRIES 8
+
+struct rh_execute {
+    struct rh_execute_options options;
+    struct rh_sink sink; /* captures, then passes on */
+    uint32_t *slot_of;   /* point -> its place in the plan's order */
+    struct rh_command command;
+    bool active;
+    size_t at, written;
+    enum rh_poll_outcome outcome; /* of the last write */
+    uint8_t exception;
+    unsigned tries; /* of the transaction at hand */
+    int64_t not_before_us;
+    uint32_t captured_point;
+    bool captured;
+    struct rh_reading capture;
+};
+
+static void sink_reading(void *context, const struct rh_reading *reading)
+{
+    struct rh_execute *execute = context;
+
+    if (reading->point == execute->captured_point) {
+        execute->capture = *reading;
+        execute->captured = true;
+    }
+    execute->options.sink->reading(execute->options.sink->context, reading);
+}
+
+static void sink_late(void *context, const struct rh_block *block)
+{
+    struct rh_execute *execute = context;
+
+    execute->options.sink->late(execute->options.sink->context, block);
+}
+
+static void sink_heard(void *context, uint32_t device)
+{
+    struct rh_execute *execute = context;
+
+    execute->options.sink->heard(execute->options.sink->context, device);
+}
+
+int rh_execute_new(const struct rh_execute_options *options, struct rh_execute **ret_execute)
+{
+    struct rh_execute *execute = calloc(1, sizeof(*execute));
+
+    if (!execute)
+        return -ENOMEM;
+    execute->options = *options;
+    execute->sink = (struct rh_sink){
+        .context = execute, .wake = -1, .heard = sink_heard, .reading = sink_reading, .late = sink_late};
+    execute->slot_of = calloc(options->line->n_points + 1, sizeof(*execute->slot_of));
+    if (!execute->slot_of) {
+        free(execute);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < options->plan->n_points; i++)
+        execute->slot_of[options->plan->order[i]] = i;
+    *ret_execute = execute;
+    return 0;
+}
+
+void rh_execute_free(struct rh_execute *execute)
+{
+    if (!execute)
+        return;
+    free(execute->slot_of);
+    free(execute);
+}
+
+/* The asker's ring is as large as all of its commands: an answer that does not fit has no reader any more. */
+static void answer(struct rh_execute *execute, enum rh_command_status status, enum rh_command_code code,
+                   uint8_t detail)
+{
+    const struct rh_command *command = &execute->command;
+    struct rh_ring *ring = execute->options.answers[command->origin];
+    struct rh_answer record = {.serial = command->serial,
+                               .point = command->values[execute->at].point,
+                               .status = (uint8_t)status,
+                               .code = (uint8_t)code,
+                               .detail = detail};
+
+    record.reading = execute->capture;
+    if (!execute->captured)
+        record.reading =
+            (struct rh_reading){.point = record.point, .quality = RH_NA, .mono_us = rh_mono_us()};
+    if (!execute->captured)
+        record.reading.wall_ms = rh_wall_ms();
+    execute->at++;
+    record.last = execute->at == command->n && !command->more;
+    execute->active = execute->at < command->n;
+    execute->tries = 0;
+    execute->captured = false;
+    if (ring)
+        rh_ring_push(ring, &record, offsetof(struct rh_answer, reading) + rh_reading_size(&record.reading));
+}
+
+static void answer_rest(struct rh_execute *execute, enum rh_command_status status, enum rh_command_code code)
+{
+    execute->captured = false;
+    while (execute->active)
+        answer(execute, status, code, 0);
+}
+
+bool rh_execute_due(struct rh_execute *execute, int64_t now_us)
+{
+    while (!execute->active) {
+        if (rh_ring_pop(execute->options.commands, &execute->command, sizeof(execute->command)) == 0)
+            return false;
+        execute->active = execute->command.n > 0;
+        execute->at = execute->written = 0;
+        execute->tries = 0;
+        execute->not_before_us = 0;
+        execute->captured = false;
+        if (now_us > execute->command.expires_us)
+            answer_rest(execute, RH_STATUS_EXPIRED, RH_CODE_NONE);
+    }
+    return now_us >= execute->not_before_us;
+}
+
+int64_t rh_execute_wake_us(const struct rh_execute *execute)
+{
+    return execute->active ? execute->not_before_us : RH_NEVER;
+}
+
+void rh_execute_refuse_all(struct rh_execute *execute)
+{
+    do
+        answer_rest(execute, RH_STATUS_FAILED, RH_CODE_OFFLINE);
+    while (rh_execute_due(execute, rh_mono_us()) || execute->active);
+}
+
+static enum rh_command_code code_of(enum rh_poll_outcome outcome)
+{
+    switch (outcome) {
+    case RH_POLL_GARBAGE:
+        return RH_CODE_CRC;
+    case RH_POLL_EXCEPTION:
+        return RH_CODE_EXCEPTION;
+    case RH_POLL_LOST:
+        return RH_CODE_OFFLINE;
+    case RH_POLL_OK:
+    case RH_POLL_TIMEOUT:
+    case RH_POLL_CLOSED:
+    case RH_POLL_NOTHING:
+        break;
+    }
+    return RH_CODE_TIMEOUT;
+}
+
+/* True if the same transaction is to be tried again a little later: the unit still owes an answer, or it is
+ * busy (exception 6). */
+static bool try_again(struct rh_execute *execute, enum rh_poll_outcome outcome,
+                      const struct rh_poll_result *result)
+{
+    bool busy = outcome == RH_POLL_EXCEPTION && result->exception == 6;
+
+    if (outcome == RH_POLL_CLOSED && execute->tries < CLOSED_TRIES)
+        execute->not_before_us = result->closed_until_us;
+    else if (busy && execute->tries < BUSY_TRIES)
+        execute->not_before_us = rh_mono_us() + ((int64_t)BUSY_FIRST_US << execute->tries);
+    else
+        return false;
+    execute->tries++;
+    return true;
+}
+
+static enum rh_poll_outcome write_next(struct rh_execute *execute, struct rh_poll_result *ret_result)
+{
+    const struct rh_command *command = &execute->command;
+    size_t taken = 1;
+    enum rh_poll_outcome outcome =
+        execute->options.driver->write(execute->options.link, &command->values[execute->at],
+                                       command->n - execute->at, &execute->sink, &taken, ret_result);
+
+    if (try_again(execute, outcome, ret_result))
+        return outcome;
+    execute->tries = 0;
+    execute->outcome = outcome;
+    execute->exception = ret_result->exception;
+    execute->written = execute->at + taken;
+    return outcome;
+}
+
+/* Numbers within half a unit of the last place the scale can express, or the point's tolerance. */
+static bool same_value(const struct rh_point *point, const struct rh_value *wanted,
+                       const struct rh_value *found)
+{
+    double a, b;
+
+    if (!rh_value_number(wanted, &a) || !rh_value_number(found, &b))
+        return rh_value_equal(wanted, found);
+    double unit = fabs((double)point->scale.mantissa * pow(10, point->scale.exponent));
+    double tolerance = point->tolerance > 0 ? point->tolerance : unit * 0.5;
+    if (point->type == RH_TYPE_F32 || point->type == RH_TYPE_F64 || point->type == RH_TYPE_F16)
+        tolerance = point->tolerance > 0 ? point->tolerance
+                                         : fabs(a) * 1e-3 * (point->type == RH_TYPE_F16) + fabs(a) * 1e-6;
+    return fabs(a - b) <= tolerance;
+}
+
+/* What the write said and what reads back, together. Exception 5 means "accepted, still working on it". */
+static void judge(struct rh_execute *execute)
+{
+    const struct rh_command_value *wanted = &execute->command.values[execute->at];
+    const struct rh_point *point = &execute->options.line->points[wanted->point];
+    bool accepted =
+        execute->outcome == RH_POLL_OK || (execute->outcome == RH_POLL_EXCEPTION && execute->exception == 5);
+    bool read = execute->captured && execute->capture.quality == RH_GOOD;
+    bool same = read && same_value(point, &wanted->value, &execute->capture.value);
+
+    if (accepted && point->verify && !same)
+        answer(execute, RH_STATUS_FAILED, RH_CODE_VERIFY, 0);
+    else if (accepted || (same && execute->outcome != RH_POLL_EXCEPTION))
+        answer(execute, RH_STATUS_OK, RH_CODE_NONE, 0);
+    else
+        answer(execute, RH_STATUS_FAILED, code_of(execute->outcome), execute->exception);
+}
+
+/* Reads the point at hand; false if that has to wait. */
+static bool read_point(struct rh_execute *execute, enum rh_poll_outcome *ret_outcome,
+                       struct rh_poll_result *ret_result)
+{
+    struct rh_block block;
+
+    execute->captured = false;
+    execute->captured_point = execute->command.values[execute->at].point;
+    execute->options.driver->single(execute->options.line, execute->options.plan->order,
+                                    execute->slot_of[execute->captured_point], &block);
+    *ret_outcome = execute->options.driver->poll(execute->options.link, execute->options.plan->order, &block,
+                                                 &execute->sink, ret_result);
+    if (try_again(execute, *ret_outcome, ret_result))
+        return false;
+    execute->tries = 0;
+    return true;
+}
+
+/* After a refused write nothing is read back: the refusal is the answer. */
+static bool refused(const struct rh_execute *execute)
+{
+    return execute->outcome == RH_POLL_EXCEPTION && execute->exception != 5;
+}
+
+static enum rh_poll_outcome step_set(struct rh_execute *execute, struct rh_poll_result *ret_result)
+{
+    enum rh_poll_outcome outcome;
+
+    if (execute->at == execute->written) {
+        outcome = write_next(execute, ret_result);
+        if (execute->written == execute->at || !refused(execute))
+            return outcome;
+    } else if (!read_point(execute, &outcome, ret_result)) {
+        return outcome;
+    }
+    bool failed = false;
+    judge(execute);
+    if (execute->outcome != RH_POLL_OK && !(execute->outcome == RH_POLL_EXCEPTION && execute->exception == 5))
+        failed = true;
+    if (failed && execute->active)
+        answer_rest(execute, RH_STATUS_REJECTED, RH_CODE_NONE);
+    return outcome;
+}
+
+static enum rh_poll_outcome step_get(struct rh_execute *execute, struct rh_poll_result *ret_result)
+{
+    enum rh_poll_outcome outcome;
+
+    if (!read_point(execute, &outcome, ret_result))
+        return outcome;
+    if (execute->captured)
+        answer(execute, RH_STATUS_OK, RH_CODE_NONE, 0);
+    else
+        answer(execute, RH_STATUS_FAILED, code_of(outcome), ret_result->exception);
+    return outcome;
+}
+
+enum rh_poll_outcome rh_execute_step(struct rh_execute *execute, struct rh_poll_result *ret_result)
+{
+    rh_assert(execute->active);
+    enum rh_poll_outcome outcome = execute->command.kind == RH_COMMAND_SET ? step_set(execute, ret_result)
+                                                                           : step_get(execute, ret_result);
+    if (outcome == RH_POLL_LOST)
+        rh_execute_refuse_all(execute);
+    return outcome;
+}
