@@ -2,7 +2,7 @@
 /*
  * broker.c - broker URLs and topics of [mqtt].
  *
- *     mqtt://host:port   mqtt://10.0.0.7   mqtt://[fe80::1]:1883
+ *     mqtts://host:port   mqtt://10.0.0.7   mqtts://[fe80::1]:8883
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static const struct scheme {
     bool tls, websocket, built;
 } schemes[] = {
     {"mqtt", 1883, false, false, true},
-    {"mqtts", 8883, true, false, false},
+    {"mqtts", 8883, true, false, true},
     {"ws", 80, false, true, false},
     {"wss", 443, true, true, false},
 };
@@ -60,7 +60,7 @@ static const struct scheme *parse_scheme(const struct rh_option_value *url, cons
     const char *near = scheme_meant(name);
     if (near)
         snprintf(suggestion, sizeof(suggestion), "%s%s", near, mark);
-    rh_value_wrong(url, near ? suggestion : NULL, "unknown scheme: mqtt://");
+    rh_value_wrong(url, near ? suggestion : NULL, "unknown scheme: mqtt://, mqtts://");
     return NULL;
 }
 
@@ -146,6 +146,7 @@ static bool parse_broker(const struct rh_option_value *url, struct rh_broker *br
 bool rh_parse_brokers(const struct rh_option_value *value, void *field)
 {
     struct rh_broker *at = rh_arena_alloc(value->arena, MOST_BROKERS * sizeof(*at));
+    struct rh_place *places = rh_arena_alloc(value->arena, MOST_BROKERS * sizeof(*places));
     struct rh_option_value url;
     size_t n = 0;
     bool ok = true;
@@ -153,13 +154,14 @@ bool rh_parse_brokers(const struct rh_option_value *value, void *field)
     for (size_t from = 0; rh_list_next(value, &from, &url);) {
         if (n == MOST_BROKERS)
             return rh_value_wrong(&url, NULL, "at most 16 brokers");
+        places[n] = url.place;
         if (parse_broker(&url, &at[n]))
             n++;
         else
             ok = false;
     }
     if (ok)
-        *(struct rh_brokers *)field = (struct rh_brokers){at, n};
+        *(struct rh_brokers *)field = (struct rh_brokers){at, places, n};
     return ok;
 }
 
@@ -181,6 +183,45 @@ bool rh_brokers_loopback(const struct rh_brokers *brokers)
         if (!loopback(brokers->at[i].host))
             return false;
     return true;
+}
+
+/* The same broker under the other scheme; a port that is the scheme's own is left out. */
+static void other_scheme(const struct rh_broker *broker, char *url, size_t size)
+{
+    const struct scheme *from = &schemes[broker->tls], *to = &schemes[!broker->tls];
+    bool v6 = strchr(broker->host, ':') != NULL;
+    int len = snprintf(url, size, v6 ? "%s://[%s]" : "%s://%s", to->name, broker->host);
+
+    if (broker->port != from->port && len > 0 && (size_t)len < size)
+        snprintf(url + len, size - (size_t)len, ":%u", broker->port);
+}
+
+/* What is wrong with a broker's scheme under `tls =`, or NULL. */
+static const char *scheme_wrong(const struct rh_broker *broker, enum rh_tls tls)
+{
+    if (broker->tls)
+        return tls == RH_TLS_NO ? "tls = no contradicts this" : NULL;
+    if (tls == RH_TLS_YES)
+        return "tls = yes forbids plain text";
+    if (tls == RH_TLS_AUTO && !loopback(broker->host))
+        return "everybody on the way can read and change plain text; if it must be, say tls = no";
+    return NULL;
+}
+
+void rh_brokers_check_tls(const struct rh_brokers *brokers, enum rh_tls tls, struct rh_place place,
+                          struct rh_report *report)
+{
+    for (size_t i = 0; i < brokers->n; i++) {
+        const struct rh_broker *broker = &brokers->at[i];
+        const char *wrong = scheme_wrong(broker, tls);
+        char suggestion[300];
+
+        if (!wrong)
+            continue;
+        other_scheme(broker, suggestion, sizeof(suggestion));
+        rh_report_error(report, brokers->places[i].line > 0 ? brokers->places[i] : place, suggestion,
+                        "broker = \"%s\": %s", broker->url, wrong);
+    }
 }
 
 /* --- topics --- */

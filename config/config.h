@@ -3,7 +3,7 @@
  * config.h - the configuration in force: read whole, checked whole, then immutable.
  *
  * One arena owns everything below a struct rh_config. Objects that are disabled are checked and left
- * out. Every line, and the three global sections, carry a fingerprint over their resolved settings:
+ * out. Every line, and the global sections, carry a fingerprint over their resolved settings:
  * on reload, what has the same fingerprint is not restarted.
  */
 #ifndef RH_CONFIG_CONFIG_H
@@ -32,6 +32,7 @@ struct rh_tags {
 struct rh_gateway_conf {
     const char *name;
     struct rh_tags tags;
+    const char *socket; /* path of the control socket, "" for none */
     uint64_t fingerprint;
 };
 
@@ -50,10 +51,13 @@ struct rh_mqtt_conf {
     const char *root;      /* "{gateway}" resolved */
     const char *client_id; /* resolved */
     const char *username;
-    const char *password_file;
-    const char *data_topic; /* template: {root} {gateway} {device} {tag.x} */
-    int64_t qos;            /* default of points */
-    int64_t inflight;       /* most batches on their way at once */
+    const char *password_file; /* may be a systemd credential; "" for none */
+    const char *ca_file;       /* "": the system's store */
+    const char *cert_file;     /* of this client, "" for none; then there is a key as well */
+    const char *key_file;      /* may be a systemd credential */
+    const char *data_topic;    /* template: {root} {gateway} {device} {tag.x} */
+    int64_t qos;               /* default of points */
+    int64_t inflight;          /* most batches on their way at once */
     int64_t keepalive_ms;
     int64_t session_expiry_ms;
     int64_t backoff_min_ms, backoff_max_ms;
@@ -71,16 +75,40 @@ struct rh_store_conf {
     uint64_t fingerprint;
 };
 
+/* What cmd/gateway/VERB may ask for. */
+enum rh_verb {
+    RH_VERB_PING,
+    RH_VERB_RESEND_META,
+    RH_VERB_RELOAD,
+    RH_VERB_LOG_LEVEL,
+    RH_VERB_STORE_STAT,
+    RH_VERB_COUNT,
+};
+
+struct rh_commands_conf {
+    uint32_t verbs;              /* bit i: enum rh_verb i is allowed */
+    const char *response_prefix; /* what a Response Topic must begin with; "": any but a command topic */
+    uint64_t fingerprint;
+};
+
+/* A [group NAME] of a device's profile. */
+struct rh_group_conf {
+    const char *name;
+    void *options; /* the driver's struct */
+};
+
 struct rh_device_conf {
     const char *name;
     const char *title;
-    const char *profile;            /* "" for none */
-    const char *address;            /* as written, "" for none */
-    uint32_t index;                 /* in its line */
-    int64_t interval_ms;            /* RH_PERIOD_FASTEST or the period of its points */
-    struct rh_tags tags;            /* the gateway's, overridden by its own */
-    const char *data_topic;         /* resolved for this device */
-    void *options;                  /* the driver's struct */
+    const char *profile;    /* "" for none */
+    const char *address;    /* as written, "" for none */
+    uint32_t index;         /* in its line */
+    int64_t interval_ms;    /* RH_PERIOD_FASTEST or the period of its points */
+    struct rh_tags tags;    /* the gateway's, overridden by its own */
+    const char *data_topic; /* resolved for this device */
+    void *options;          /* the driver's struct */
+    const struct rh_group_conf *groups;
+    size_t n_groups;
     uint32_t first_point, n_points; /* slice of the line's points */
     const struct rh_line_conf *line;
     struct rh_place place;
@@ -102,6 +130,7 @@ struct rh_config {
     struct rh_gateway_conf gateway;
     struct rh_mqtt_conf mqtt;
     struct rh_store_conf store;
+    struct rh_commands_conf commands;
     const struct rh_line_conf *lines;
     size_t n_lines;
 };
@@ -120,6 +149,9 @@ void rh_config_dump(const struct rh_config *config, bool origin, FILE *out);
 
 /* A commented sample of every option, from the tables. */
 void rh_config_sample(const struct rh_schema *schema, FILE *out);
+
+/* "ping", "resend-meta", … as in [commands] verbs and in topics. */
+const char *rh_verb_name(enum rh_verb verb);
 
 /* Where profiles are looked for: RAILHEAD_PROFILES (colon-separated) if set, else
  * /etc/railhead/profiles, the installed folder, and config/profiles of the source tree for an

@@ -99,6 +99,8 @@ void rh_config_sample(const struct rh_schema *schema, FILE *out)
     print_table(&rh_mqtt_options, out);
     fputs("\n[store]\n", out);
     print_table(&rh_store_options, out);
+    fputs("\n[commands]\n", out);
+    print_table(&rh_commands_options, out);
     fputs(
         "\n; What every line has unless its own section says otherwise; the same keys stand in [line NAME].\n"
         "[defaults line]\n",

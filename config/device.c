@@ -27,12 +27,15 @@ static const struct rh_setting *in_force(const struct layers *layers, const char
     return setting ? setting : rh_object_newest(layers->defaults, key);
 }
 
-static bool read_plain(struct rh_loader *loader, const struct rh_setting *setting, struct rh_plain *ret_plain)
+/* `names`: what {name} may stand for; NULL: nothing. */
+static bool read_plain(struct rh_loader *loader, const struct rh_setting *setting, const struct rh_map *names,
+                       struct rh_plain *ret_plain)
 {
     struct rh_substitutes ranges = {.range_at = setting->range_at, .range_n = setting->range_n};
+    struct rh_substitutes substitutes = {.names = names};
     bool address = strcmp(setting->key, "address") == 0;
 
-    return rh_plain_read(&setting->value, address ? &ranges : NULL, loader->scratch, loader->report,
+    return rh_plain_read(&setting->value, address ? &ranges : &substitutes, loader->scratch, loader->report,
                          ret_plain);
 }
 
@@ -43,7 +46,7 @@ static const char *said(struct rh_loader *loader, const struct layers *layers, c
     const struct rh_setting *setting = in_force(layers, key);
 
     *ret_plain = (struct rh_plain){.text = ""};
-    *ret_bad = setting && !read_plain(loader, setting, ret_plain);
+    *ret_bad = setting && !read_plain(loader, setting, NULL, ret_plain);
     return *ret_bad || strcmp(ret_plain->text, "-") == 0 ? "" : ret_plain->text;
 }
 
@@ -99,7 +102,7 @@ static void settle_parameter(struct rh_loader *loader, struct rh_device_build *d
     const struct rh_parameter *parameter = rh_map_get(&device->profile->parameters, setting->key);
     struct rh_settled *settled = rh_arena_alloc(loader->scratch, sizeof(*settled));
 
-    if (!read_plain(loader, setting, &settled->plain) ||
+    if (!read_plain(loader, setting, NULL, &settled->plain) ||
         !rh_load_parameter(loader, parameter, setting->key, settled->plain.text, settled->plain.place))
         return;
     rh_map_put(&device->parameters, setting->key, (void *)(uintptr_t)settled->plain.text);
@@ -123,11 +126,16 @@ static void find_parameters(struct rh_loader *loader, struct rh_device_build *de
                             const struct layers *layers)
 {
     const struct rh_profile *profile = device->profile;
+    struct rh_plain plain;
+    bool bad;
+    const char *address = said(loader, layers, "address", &plain, &bad);
 
     rh_map_init(&device->parameters, loader->scratch);
     rh_map_init(&device->said_parameters, loader->scratch);
     for (size_t i = 0; profile && i < profile->defaults.n; i++)
         rh_map_put(&device->parameters, profile->defaults.at[i].key, profile->defaults.at[i].value);
+    if (*address)
+        rh_map_put(&device->parameters, "address", (void *)(uintptr_t)address);
     if (profile) {
         settle_parameters(loader, device, layers->row);
         settle_parameters(loader, device, layers->section);
@@ -140,7 +148,7 @@ static void find_parameters(struct rh_loader *loader, struct rh_device_build *de
 static bool profile_key(struct rh_loader *loader, struct rh_device_build *device,
                         const struct rh_setting *setting)
 {
-    static const char *const of_the_site[] = {"line", "address", "profile", "enabled"};
+    static const char *const of_the_site[] = {"line", "address", "profile", "enabled", "writes"};
 
     for (size_t i = 0; i < RH_COUNT(of_the_site); i++) {
         if (strcmp(setting->key, of_the_site[i]) != 0)
@@ -198,7 +206,7 @@ static void settle_setting(struct rh_loader *loader, struct rh_device_build *dev
         }
         settling = &device->line->settling;
     }
-    if (read_plain(loader, setting, &plain))
+    if (read_plain(loader, setting, &device->parameters, &plain))
         rh_settle_value(settling, setting->key, &plain);
     else
         rh_settle_wrong(settling, setting->key);
@@ -238,11 +246,11 @@ static void find_address(struct rh_loader *loader, struct rh_device_build *devic
     device->conf.address = none ? "" : device->settings.address;
     if (!said_address && in_force(layers, "address"))
         return; /* it cannot be read: reported */
-    if (none && device->schema->parse_address) {
+    if (none && device->schema->parse_address && !device->schema->address_optional) {
         rh_report_error(loader->report, place, NULL, "%s has no address", device->written);
     } else if (!none && !device->schema->parse_address) {
         rh_report_error(loader->report, place, "-", "driver %s knows no addresses", device->schema->name);
-    } else if (!none) {
+    } else if (!none && device->schema->parse_address) {
         struct rh_word word = {.text = device->settings.address,
                                .len = said_address->plain.len,
                                .quoted = said_address->plain.has_quotes,
@@ -266,11 +274,29 @@ static void find_profile(struct rh_loader *loader, struct rh_device_build *devic
     device->conf.profile = rh_arena_text(loader->arena, name, strlen(name));
 }
 
+/* What stands once all layers do. `common`: its interval, if any, is that of all devices. */
+static void finish(struct rh_loader *loader, struct rh_device_build *device, bool common)
+{
+    struct rh_parse_context context = {loader->arena, loader->report};
+    const struct rh_driver_schema *schema = device->schema;
+
+    device->conf.title = device->settings.title;
+    device->conf.interval_ms = device->settings.interval_ms;
+    rh_load_groups(loader, device);
+    if (schema->check_device)
+        schema->check_device(&device->conf, &context);
+    if (common && schema->speaks && schema->speaks(&device->conf)) {
+        device->conf.interval_ms = RH_PERIOD_FASTEST;
+        rh_settle_computed(&device->settling, "interval", "fastest", device->conf.place);
+    }
+}
+
 static struct rh_device_build *build(struct rh_loader *loader, const char *name, const struct layers *layers)
 {
     struct rh_device_build *device = rh_arena_alloc(loader->scratch, sizeof(*device));
     const struct rh_object *main = layers->row ? layers->row : layers->section;
     struct rh_settling *settling = &device->settling;
+    const struct rh_settled *by_default;
     bool implied;
 
     device->conf = (struct rh_device_conf){.name = rh_arena_text(loader->arena, name, strlen(name)),
@@ -286,6 +312,7 @@ static struct rh_device_build *build(struct rh_loader *loader, const char *name,
     find_profile(loader, device, layers);
     find_parameters(loader, device, layers);
     settle_defaults(loader, device, layers->defaults);
+    by_default = rh_settle_said(settling, "interval");
     if (device->profile)
         settle_profile(loader, device);
     settle_layer(loader, device, implied, layers->row);
@@ -296,8 +323,7 @@ static struct rh_device_build *build(struct rh_loader *loader, const char *name,
     }
     rh_settle_required(settling, device->written, device->conf.place);
     find_address(loader, device, layers);
-    device->conf.title = device->settings.title;
-    device->conf.interval_ms = device->settings.interval_ms;
+    finish(loader, device, rh_settle_said(settling, "interval") == by_default);
     return device;
 }
 

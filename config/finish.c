@@ -46,6 +46,33 @@ static void finish_device(struct rh_loader *loader, struct rh_device_build *devi
                       loader->arena, loader->report);
 }
 
+/* The first of the points before `at` that a write to it would change as well, or NULL. */
+static const struct rh_point_build *overlapped(const struct rh_device_build *device, size_t at)
+{
+    const struct rh_point_build *points = device->points;
+
+    for (size_t i = 0; i < at; i++)
+        if (points[i].sound && points[i].point.writable &&
+            device->schema->overlaps(&points[i].point, &points[at].point))
+            return &points[i];
+    return NULL;
+}
+
+static void check_overlaps(struct rh_loader *loader, const struct rh_device_build *device)
+{
+    for (size_t i = 0; device->schema->overlaps && i < device->n_points; i++) {
+        const struct rh_point_build *point = &device->points[i], *other;
+
+        if (!point->sound || !point->point.writable)
+            continue;
+        other = overlapped(device, i);
+        if (other)
+            rh_report_error(loader->report, point->place, NULL,
+                            "overlapping writes: point \"%s\" lies where \"%s\" does (%s:%u)",
+                            point->point.name, other->point.name, other->place.file, other->place.line);
+    }
+}
+
 static void flatten(struct rh_loader *loader, struct rh_line_build *line)
 {
     struct rh_device_conf *devices = rh_arena_alloc(loader->arena, (line->n_devices + 1) * sizeof(*devices));
@@ -151,7 +178,7 @@ static uint64_t show_device(struct rh_loader *loader, const struct rh_device_bui
                                               &device->said_parameters, loader->arena);
 
     add_section(loader, section);
-    hash = rh_fingerprint_section(hash, &section);
+    hash = rh_load_groups_fingerprint(loader, device, rh_fingerprint_section(hash, &section));
     if (device->n_points > 0) {
         section = points_section(loader, device);
         add_section(loader, section);
@@ -208,12 +235,13 @@ static void keep_lines(struct rh_loader *loader)
 static void keep(struct rh_loader *loader)
 {
     struct rh_config *config = &loader->built->config;
-    size_t most = 3 + loader->lines.n + 2 * loader->devices.n;
+    size_t most = 4 + loader->lines.n + 2 * loader->devices.n;
 
     loader->built->sections = rh_arena_alloc(loader->arena, most * sizeof(struct rh_shown_section));
     config->gateway.fingerprint = show_global(loader, &loader->gateway_settling, "gateway");
     config->mqtt.fingerprint = show_global(loader, &loader->mqtt_settling, "mqtt");
     config->store.fingerprint = show_global(loader, &loader->store_settling, "store");
+    config->commands.fingerprint = show_global(loader, &loader->commands_settling, "commands");
     keep_lines(loader);
 }
 
@@ -223,8 +251,10 @@ void rh_load_finish(struct rh_loader *loader)
 
     rh_map_init(&identities, loader->scratch);
     count_devices(loader);
-    for (size_t i = 0; i < loader->devices.n; i++)
+    for (size_t i = 0; i < loader->devices.n; i++) {
         finish_device(loader, loader->devices.at[i].value);
+        check_overlaps(loader, loader->devices.at[i].value);
+    }
     for (size_t i = 0; i < loader->lines.n; i++) {
         flatten(loader, loader->lines.at[i].value);
         check_line(loader, loader->lines.at[i].value, &identities);

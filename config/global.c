@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * global.c - [gateway], [mqtt] and [store].
+ * global.c - [gateway], [mqtt], [store] and [commands].
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,13 +25,13 @@ static bool image_name(const char *name)
     return false;
 }
 
-static struct rh_place place_of(const struct rh_loader *loader, enum rh_section section,
-                                const struct rh_settling *settling, const char *key)
+struct rh_place rh_load_place(const struct rh_loader *loader, const struct rh_settling *settling,
+                              const char *key)
 {
     const struct rh_settled *said = rh_settle_said(settling, key);
-    const struct rh_object *object = rh_tree_find(&loader->tree, section, "");
+    const struct rh_object *object = rh_tree_find(&loader->tree, settling->section, "");
 
-    if (said)
+    if (said && said->plain.place.line > 0)
         return said->plain.place;
     return object ? object->place : (struct rh_place){.file = loader->report->files[0]};
 }
@@ -47,7 +47,7 @@ static const char *host_name(struct rh_loader *loader)
 
 static void check_host_name(struct rh_loader *loader, const char *name)
 {
-    struct rh_place place = place_of(loader, RH_SECTION_GATEWAY, &loader->gateway_settling, "name");
+    struct rh_place place = rh_load_place(loader, &loader->gateway_settling, "name");
 
     if (!rh_name_valid(name))
         rh_report_error(loader->report, place, NULL,
@@ -68,6 +68,7 @@ static void load_gateway(struct rh_loader *loader, struct rh_gateway_conf *conf)
     rh_settle_target(settling, &rh_gateway_options, &settings);
     rh_settle_object(settling, rh_tree_find(&loader->tree, RH_SECTION_GATEWAY, ""), NULL);
     conf->name = settings.name ? settings.name : host_name(loader);
+    conf->socket = settings.socket;
     conf->tags = rh_load_tags(loader, settling, NULL);
 }
 
@@ -132,41 +133,15 @@ static void check_names(struct rh_loader *loader)
 
     loader->bad_topic = what != NULL;
     if (what)
-        rh_report_error(loader->report, place_of(loader, RH_SECTION_MQTT, &loader->mqtt_settling, "root"),
-                        NULL, "root = \"%s\": %s", mqtt->root, what);
+        rh_report_error(loader->report, rh_load_place(loader, &loader->mqtt_settling, "root"), NULL,
+                        "root = \"%s\": %s", mqtt->root, what);
     size_t len = strlen(mqtt->client_id);
     bool printable = true;
     for (size_t i = 0; i < len; i++)
         printable = printable && (unsigned char)mqtt->client_id[i] >= ' ' && mqtt->client_id[i] != 127;
     if (len > CLIENT_ID_MOST || !printable)
-        rh_report_error(loader->report,
-                        place_of(loader, RH_SECTION_MQTT, &loader->mqtt_settling, "client_id"), NULL,
+        rh_report_error(loader->report, rh_load_place(loader, &loader->mqtt_settling, "client_id"), NULL,
                         "client_id must be printable text of at most %d bytes", CLIENT_ID_MOST);
-}
-
-static void check_password(struct rh_loader *loader)
-{
-    const struct rh_settled *said = rh_settle_said(&loader->mqtt_settling, "password_file");
-    struct rh_file file = {0};
-
-    if (!said)
-        return;
-    struct rh_place place = said->plain.place;
-    const char *path = loader->mqtt.password_file;
-    int r = loader->source->read(loader->source->context, path, &file);
-    if (r < 0)
-        rh_report_error(loader->report, place, NULL, "password_file \"%s\" cannot be read: %s", path,
-                        strerror(-r));
-    if (r == 0 && file.world_readable)
-        rh_report_error(loader->report, place, NULL,
-                        "password_file \"%s\" can be read by everybody: chmod o-r it", path);
-    if (r == 0 && strcspn(file.text, "\r\n") == 0)
-        rh_report_error(loader->report, place, NULL, "password_file \"%s\" is empty", path);
-    if (r == 0)
-        explicit_bzero(file.text, file.len);
-    free(file.text);
-    if (!*loader->mqtt.username && loader->mqtt.version == RH_MQTT_311)
-        rh_report_error(loader->report, place, NULL, "MQTT 3.1.1 knows no password without a username");
 }
 
 static bool format_known(const struct rh_schema *schema, const char *name, uint32_t *bits)
@@ -208,13 +183,22 @@ static void load_formats(struct rh_loader *loader, uint32_t *bits)
 /* With a tag in it the topic depends on the device, and is checked there. */
 static void check_template(struct rh_loader *loader)
 {
-    struct rh_place place = place_of(loader, RH_SECTION_MQTT, &loader->mqtt_settling, "data_topic");
+    struct rh_place place = rh_load_place(loader, &loader->mqtt_settling, "data_topic");
     const struct rh_gateway_conf *gateway = &loader->built->config.gateway;
 
     if (loader->bad_topic || strstr(loader->mqtt.data_topic, "{tag."))
         return;
     loader->bad_topic = !rh_data_topic(&loader->mqtt, gateway->name, "device", &gateway->tags, place,
                                        loader->scratch, loader->report);
+}
+
+static void check_tls(struct rh_loader *loader)
+{
+    struct rh_settling *settling = &loader->mqtt_settling;
+
+    if (!rh_map_get(&settling->wrong, "tls")) /* else nobody knows what was meant */
+        rh_brokers_check_tls(&loader->mqtt.brokers, (enum rh_tls)loader->mqtt.tls,
+                             rh_load_place(loader, settling, "tls"), loader->report);
 }
 
 static void load_mqtt(struct rh_loader *loader, struct rh_mqtt_conf *conf)
@@ -232,10 +216,11 @@ static void load_mqtt(struct rh_loader *loader, struct rh_mqtt_conf *conf)
     default_with_gateway(loader, "client_id", "railhead-", &mqtt->client_id);
     load_formats(loader, &conf->formats);
     check_names(loader);
-    check_password(loader);
+    check_tls(loader);
+    rh_load_mqtt_files(loader);
     check_template(loader);
     if (mqtt->backoff_min_ms > mqtt->backoff_max_ms)
-        rh_report_error(loader->report, place_of(loader, RH_SECTION_MQTT, settling, "backoff_min"), NULL,
+        rh_report_error(loader->report, rh_load_place(loader, settling, "backoff_min"), NULL,
                         "backoff_min is longer than backoff_max");
 }
 
@@ -249,6 +234,9 @@ static void fill_mqtt(const struct rh_mqtt_settings *mqtt, struct rh_mqtt_conf *
                                   .client_id = mqtt->client_id,
                                   .username = mqtt->username,
                                   .password_file = mqtt->password_file,
+                                  .ca_file = mqtt->ca_file,
+                                  .cert_file = mqtt->cert_file,
+                                  .key_file = mqtt->key_file,
                                   .data_topic = mqtt->data_topic,
                                   .qos = mqtt->qos,
                                   .inflight = mqtt->inflight,
@@ -269,6 +257,25 @@ static void load_store(struct rh_loader *loader, struct rh_store_conf *conf)
     rh_settle_object(settling, rh_tree_find(&loader->tree, RH_SECTION_STORE, ""), NULL);
 }
 
+/* {root} and {gateway} may stand in topics. */
+static void load_commands(struct rh_loader *loader, struct rh_commands_conf *conf)
+{
+    struct rh_settling *settling = &loader->commands_settling;
+    struct rh_map names;
+
+    rh_map_init(&names, loader->scratch);
+    rh_map_put(&names, "gateway", (void *)(uintptr_t)loader->built->config.gateway.name);
+    rh_map_put(&names, "root", (void *)(uintptr_t)loader->mqtt.root);
+    rh_settle_init(settling, loader->arena, loader->scratch, loader->report, RH_SECTION_COMMANDS);
+    rh_settle_target(settling, &rh_commands_options, conf);
+    rh_settle_object(settling, rh_tree_find(&loader->tree, RH_SECTION_COMMANDS, ""),
+                     &(struct rh_substitutes){.names = &names});
+    const char *what = *conf->response_prefix ? rh_topic_wrong(conf->response_prefix, ROOT_MOST) : NULL;
+    if (what)
+        rh_report_error(loader->report, rh_load_place(loader, settling, "response_prefix"), NULL,
+                        "response_prefix = \"%s\": %s", conf->response_prefix, what);
+}
+
 void rh_load_global(struct rh_loader *loader)
 {
     struct rh_config *config = &loader->built->config;
@@ -277,5 +284,6 @@ void rh_load_global(struct rh_loader *loader)
     load_mqtt(loader, &config->mqtt);
     fill_mqtt(&loader->mqtt, &config->mqtt);
     load_store(loader, &config->store);
+    load_commands(loader, &config->commands);
     finish_gateway(loader);
 }

@@ -21,7 +21,7 @@ const struct rh_driver_schema *rh_load_schema(const struct rh_loader *loader, co
 /* Reports a driver that is not there and returns NULL. */
 static const struct rh_driver_schema *said_schema(struct rh_loader *loader, const struct rh_setting *setting)
 {
-    static const char *const planned[] = {"modbus-ascii", "uart"};
+    static const char *const planned[] = {"modbus-ascii"};
     const char *names[32];
     struct rh_plain plain;
     size_t n = 0;

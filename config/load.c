@@ -126,9 +126,11 @@ int rh_config_load(const char *path, const struct rh_schema *schema, struct rh_r
     char host_name[256] = "";
     struct rh_arena *arena = rh_arena_new();
     struct rh_source disk = {.read = rh_disk_read, .list = rh_disk_list, .host_name = host_name};
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
     if (gethostname(host_name, sizeof(host_name) - 1) < 0)
         host_name[0] = '\0';
+    disk.credentials = credentials && *credentials ? credentials : NULL;
     disk.n_profile_folders = rh_profile_folders(arena, &disk.profile_folders);
     int r = rh_config_load_from(&disk, path, schema, report, ret_config);
     rh_arena_free(arena);

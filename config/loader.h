@@ -42,6 +42,8 @@ struct rh_parameter {
 struct rh_point_build {
     struct rh_point point;
     struct rh_shown_row shown;
+    struct rh_place place;
+    bool sound; /* its address has been read and checked */
 };
 
 struct rh_line_build {
@@ -61,6 +63,7 @@ struct rh_device_build {
     struct rh_line_build *line;    /* NULL: there is none of that name */
     const struct rh_driver_schema *schema;
     const struct rh_profile *profile; /* NULL: none */
+    struct rh_settling *groups;       /* one for each of conf.groups */
     bool profile_missing;             /* it names one that cannot be read */
     const char *written;              /* the device as in messages: "[devices] row m{01..12}" */
     struct rh_point_build *points;
@@ -86,7 +89,7 @@ struct rh_loader {
     struct rh_built_config *built;
     struct rh_mqtt_settings mqtt;
     bool bad_topic; /* [mqtt] has no topic to put devices into; reported */
-    struct rh_settling gateway_settling, mqtt_settling, store_settling;
+    struct rh_settling gateway_settling, mqtt_settling, store_settling, commands_settling;
     struct rh_map lines;   /* name -> struct rh_line_build */
     struct rh_map devices; /* name -> struct rh_device_build */
     size_t n_points;
@@ -95,8 +98,15 @@ struct rh_loader {
 /* load.c: reads a file into `tree`; 0 or a negative errno (not reported). */
 int rh_load_file(struct rh_loader *loader, const char *path, enum rh_file_kind kind, struct rh_tree *tree);
 
-/* global.c: [gateway], [mqtt], [store]. */
+/* global.c: [gateway], [mqtt], [store], [commands]. */
 void rh_load_global(struct rh_loader *loader);
+/* Where a key of a global section was said; else its section, else the first file. */
+struct rh_place rh_load_place(const struct rh_loader *loader, const struct rh_settling *settling,
+                              const char *key);
+
+/* mqtt_files.c: the password, certificates and keys that [mqtt] names. */
+void rh_load_mqtt_files(struct rh_loader *loader);
+
 /* tags.c: the tags that were said, over `under`, by name. */
 struct rh_tags rh_load_tags(const struct rh_loader *loader, const struct rh_settling *settling,
                             const struct rh_tags *under);
@@ -124,6 +134,12 @@ const struct rh_profile *rh_load_profile(struct rh_loader *loader, const char *n
 /* What a parameter may be; reports at `place` and returns false if `text` is not. */
 bool rh_load_parameter(struct rh_loader *loader, const struct rh_parameter *parameter, const char *name,
                        const char *text, struct rh_place place);
+
+/* group.c: the groups of a device's profile. */
+void rh_load_groups(struct rh_loader *loader, struct rh_device_build *device);
+/* What they say, for the fingerprint. */
+uint64_t rh_load_groups_fingerprint(struct rh_loader *loader, const struct rh_device_build *device,
+                                    uint64_t hash);
 
 /* point.c: all points of a device. */
 void rh_load_points(struct rh_loader *loader, struct rh_device_build *device);

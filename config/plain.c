@@ -212,15 +212,17 @@ static bool safe(const struct rh_plain *plain, size_t i, bool row)
     return c == '\\' ? !last : !has_meaning(c, plain->template);
 }
 
-static size_t escape(char *out, unsigned char c, bool utf8)
+#define ESCAPE_MOST 5 /* "\xNN" */
+
+static size_t escape(char out[ESCAPE_MOST], unsigned char c, bool utf8)
 {
     static const char plain_names[] = "\"\\\n\r\t", names[] = "\"\\nrt";
     const char *found = c ? strchr(plain_names, c) : NULL;
 
     if (found)
-        return (size_t)sprintf(out, "\\%c", names[found - plain_names]);
+        return (size_t)snprintf(out, ESCAPE_MOST, "\\%c", names[found - plain_names]);
     if (c < ' ' || c == 127 || c == '{' || c == '}' || (c > 127 && !utf8))
-        return (size_t)sprintf(out, "\\x%02x", c);
+        return (size_t)snprintf(out, ESCAPE_MOST, "\\x%02x", c);
     *out = (char)c;
     return 1;
 }

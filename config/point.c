@@ -163,6 +163,56 @@ static void conclude(struct row *row)
     }
 }
 
+/* A rule of writing on a point that is never written would be kept by nobody. */
+static void check_writing(const struct row *row)
+{
+    const struct rh_point_settings *settings = &row->settings;
+    const struct {
+        const char *key;
+        bool set;
+    } rules[] = {{"verify", settings->verify},
+                 {"tolerance", is_said(row, "tolerance")},
+                 {"step", is_said(row, "step")},
+                 {"max_delta", is_said(row, "max_delta")},
+                 {"min_interval", is_said(row, "min_interval")},
+                 {"critical", settings->critical},
+                 {"momentary", settings->momentary}};
+    bool expected = settings->writable || rh_map_get(&row->settling.wrong, "writable");
+
+    for (size_t i = 0; i < RH_COUNT(rules) && !expected; i++)
+        if (rules[i].set)
+            rh_report_error(row->loader->report, rh_settle_said(&row->settling, rules[i].key)->plain.place,
+                            NULL, "%s: \"%s\" needs \"writable\"", row->where, rules[i].key);
+    if (expected && is_said(row, "tolerance") && !settings->verify)
+        rh_report_warning(row->loader->report, rh_settle_said(&row->settling, "tolerance")->plain.place, NULL,
+                          "%s: tolerance= has no effect without verify", row->where);
+}
+
+static void fill_writing(const struct row *row, struct rh_point *point)
+{
+    const struct rh_point_settings *settings = &row->settings;
+
+    point->writable = settings->writable;
+    point->verify = settings->verify;
+    point->tolerance = settings->tolerance;
+    point->has_step = is_said(row, "step");
+    point->step = settings->step;
+    point->min_interval_ms = settings->min_interval_ms;
+    point->max_delta = settings->max_delta;
+    point->critical = settings->critical;
+    point->momentary = settings->momentary;
+}
+
+/* Codes of labels are whole numbers, unless the driver has points of text. */
+static void check_labels(const struct row *row)
+{
+    const struct rh_labels *labels = &row->settings.labels;
+
+    if (labels->not_a_number && !row->device->schema->text_labels)
+        rh_report_error(row->loader->report, labels->place, NULL,
+                        "enum = \"%s\": the code must be a whole number", labels->not_a_number);
+}
+
 static void fill_point(struct row *row)
 {
     const struct rh_point_settings *settings = &row->settings;
@@ -184,10 +234,12 @@ static void fill_point(struct row *row)
     point->max = settings->max;
     point->labels = settings->labels.at;
     point->n_labels = settings->labels.n;
+    point->label_codes = settings->labels.codes;
     point->qos = (int)settings->qos;
     point->drop_last = settings->drop_last;
     point->counter = settings->counter;
     point->address = row->address;
+    fill_writing(row, point);
 }
 
 static void init_row(struct row *row, struct rh_loader *loader, struct rh_device_build *device,
@@ -221,10 +273,16 @@ static void build_row(struct rh_loader *loader, struct rh_device_build *device,
         parse_option(&row, &row.words[i], &seen);
     rh_settle_required(&row.settling, row.where, place_of_row(&row));
     conclude(&row);
+    check_writing(&row);
+    check_labels(&row);
     fill_point(&row);
-    if (row.words_good && device->schema->check_point)
-        device->schema->check_point(&row.point, &device->conf, place_of_row(&row), &context);
+    ret_point->place = place_of_row(&row);
+    ret_point->sound = row.words_good &&
+                       (!device->schema->check_point ||
+                        device->schema->check_point(&row.point, &device->conf, ret_point->place, &context));
     ret_point->point = row.point;
+    /* The point offers; the site's device decides. */
+    ret_point->point.writable = row.point.writable && device->settings.writes == RH_WRITES_ALLOW;
     if (loader->report->n_errors > 0)
         return; /* nothing will be shown */
     struct rh_place origin = place_of_row(&row);

@@ -38,16 +38,28 @@ struct rh_driver_schema {
     const struct rh_option_table *device; /* of a struct of device_size bytes: rh_device_conf.options */
     const struct rh_option_table *point;  /* of a struct of address_size bytes: rh_point.address */
     size_t line_size, device_size, address_size;
+    const struct rh_option_table *group; /* of group_size bytes: rh_group_conf.options; NULL: no groups */
+    size_t group_size;
+    bool address_optional; /* "-" is a good address although there is a parse_address */
+    bool text_labels;      /* enum= may give labels to texts */
 
     /* The value of `address` (second column); NULL: only "-" is allowed. Into device->options. */
     bool (*parse_address)(const struct rh_word *word, struct rh_device_conf *device,
                           const struct rh_parse_context *context);
+    /* After the options and groups of a device, before its points: what only holds for all together. */
+    bool (*check_device)(const struct rh_device_conf *device, const struct rh_parse_context *context);
+    /* True if the device speaks without being asked: then every reading counts, unless its profile, row or
+     * section says `interval`. NULL: never. */
+    bool (*speaks)(const struct rh_device_conf *device);
     /* The positional words of a point, before its options: sets point->type and fills `address`. */
     bool (*parse_point)(const struct rh_word *words, size_t n, const struct rh_device_conf *device,
                         struct rh_point *point, void *address, const struct rh_parse_context *context);
-    /* After the options of a point: what only holds for all of them together. `place` is the row's. */
+    /* After the options of a point: what only holds for all of them together. `place` is the row's.
+     * point->writable is what the row says, whether or not its device allows writes. */
     bool (*check_point)(const struct rh_point *point, const struct rh_device_conf *device,
                         struct rh_place place, const struct rh_parse_context *context);
+    /* True if writing one of two points of a device changes the other; NULL: that never happens. */
+    bool (*overlaps)(const struct rh_point *a, const struct rh_point *b);
     /* After all devices: is the line complete (port, host), its rate possible? */
     bool (*check_line)(const struct rh_line_conf *line, const struct rh_parse_context *context);
     /* What makes the line unique, for "two lines on one port": the resolved port or host:port. */

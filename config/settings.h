@@ -12,7 +12,7 @@
 #include "core/point.h"
 
 struct rh_gateway_settings {
-    const char *name;
+    const char *name, *socket;
 };
 
 struct rh_line_settings {
@@ -24,8 +24,11 @@ struct rh_device_settings {
     const char *line, *address, *profile; /* the columns of a row; "-" is none */
     const char *title;
     int64_t interval_ms;
+    int writes; /* enum rh_writes */
     bool enabled;
 };
+
+enum rh_writes { RH_WRITES_DENY, RH_WRITES_ALLOW };
 
 struct rh_profile_settings {
     const char *vendor, *model, *signature;
@@ -44,19 +47,26 @@ struct rh_point_settings {
     struct rh_labels {
         const struct rh_label *at;
         size_t n;
+        const char *const *codes; /* as written */
+        const char *not_a_number; /* the first element whose code is none; NULL: all are */
+        struct rh_place place;    /* of that */
     } labels;
     int64_t qos;
     bool drop_last;
     bool counter;
+    bool writable, verify, critical, momentary;
+    double tolerance, step, max_delta;
+    int64_t min_interval_ms;
 };
 
-extern const struct rh_option_table rh_gateway_options; /* of struct rh_gateway_settings */
-extern const struct rh_option_table rh_mqtt_options;    /* of struct rh_mqtt_settings */
-extern const struct rh_option_table rh_store_options;   /* of struct rh_store_conf */
-extern const struct rh_option_table rh_line_options;    /* of struct rh_line_settings */
-extern const struct rh_option_table rh_device_options;  /* of struct rh_device_settings */
-extern const struct rh_option_table rh_profile_options; /* of struct rh_profile_settings */
-extern const struct rh_option_table rh_point_options;   /* of struct rh_point_settings */
+extern const struct rh_option_table rh_gateway_options;  /* of struct rh_gateway_settings */
+extern const struct rh_option_table rh_mqtt_options;     /* of struct rh_mqtt_settings */
+extern const struct rh_option_table rh_store_options;    /* of struct rh_store_conf */
+extern const struct rh_option_table rh_commands_options; /* of struct rh_commands_conf */
+extern const struct rh_option_table rh_line_options;     /* of struct rh_line_settings */
+extern const struct rh_option_table rh_device_options;   /* of struct rh_device_settings */
+extern const struct rh_option_table rh_profile_options;  /* of struct rh_profile_settings */
+extern const struct rh_option_table rh_point_options;    /* of struct rh_point_settings */
 
 /* Lists: the next element of `value` from *at on, at commas outside quotes, without blanks around it;
  * `element` takes its place, length and text (in the arena). False at the end. */

@@ -8,17 +8,11 @@ static const struct {
     enum rh_section section;
     const char *keys; /* blanks around each */
 } unbuilt[] = {
-    {RH_SECTION_GATEWAY, " socket "},
-    {RH_SECTION_MQTT,
-     " ca_file cert_file key_file tls alpn psk psk_file psk_identity proxy profile response_prefix "},
+    {RH_SECTION_MQTT, " alpn psk psk_file psk_identity proxy profile "},
     {RH_SECTION_LINE, " record rs485 echo late_window dtr rts low_latency "},
-    {RH_SECTION_DEVICE, " writes write_fc block_align init on_stop failsafe_after on_uplink_loss stale_after "
-                        "start end length trailer idle max decode strip checksum match request reply retries "
-                        "steps "},
-    {RH_SECTION_POINTS, " writable verify step momentary critical min_interval max_delta lease else while "
-                        "write_if select nmea-latlon "},
-    {RH_SECTION_PROFILE, " init block_align start end length trailer idle max decode strip checksum match "
-                         "request reply retries steps "},
+    {RH_SECTION_DEVICE, " write_fc block_align init on_stop failsafe_after on_uplink_loss steps "},
+    {RH_SECTION_POINTS, " lease else while write_if select "},
+    {RH_SECTION_PROFILE, " init block_align steps "},
 };
 
 bool rh_settle_unbuilt(enum rh_section section, const char *key)

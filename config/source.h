@@ -28,6 +28,7 @@ struct rh_source {
     const char *host_name;
     const char *const *profile_folders; /* in order of preference */
     size_t n_profile_folders;
+    const char *credentials; /* systemd's folder of them; NULL: none */
 };
 
 /* rh_config_load over any source. */

@@ -19,6 +19,7 @@ static const struct section_row {
     {"gateway", RH_SECTION_GATEWAY, UNNAMED, RH_FILE_SITE, false},
     {"mqtt", RH_SECTION_MQTT, UNNAMED, RH_FILE_SITE, false},
     {"store", RH_SECTION_STORE, UNNAMED, RH_FILE_SITE, false},
+    {"commands", RH_SECTION_COMMANDS, UNNAMED, RH_FILE_SITE, false},
     {"defaults", RH_SECTION_DEFAULTS, NAMED, RH_FILE_SITE, false},
     {"line", RH_SECTION_LINE, NAMED, RH_FILE_SITE, false},
     {"devices", RH_SECTION_DEVICES, UNNAMED, RH_FILE_SITE, true},
@@ -27,16 +28,14 @@ static const struct section_row {
     {"profile", RH_SECTION_PROFILE, UNNAMED, RH_FILE_PROFILE, false},
     {"parameters", RH_SECTION_PARAMETERS, UNNAMED, RH_FILE_PROFILE, false},
     {"points", RH_SECTION_POINTS, UNNAMED, RH_FILE_PROFILE, true},
+    {"group", RH_SECTION_GROUP, NAMED, RH_FILE_PROFILE, false},
 };
 
 /* Sections that are described but not built. */
 static const struct {
     const char *kind;
     enum rh_file_kind file;
-} unbuilt[] = {{"commands", RH_FILE_SITE},
-               {"clock", RH_FILE_SITE},
-               {"group", RH_FILE_PROFILE},
-               {"base", RH_FILE_PROFILE}};
+} unbuilt[] = {{"clock", RH_FILE_SITE}, {"base", RH_FILE_PROFILE}};
 
 void rh_tree_init(struct rh_tree *tree, struct rh_arena *arena, struct rh_report *report)
 {

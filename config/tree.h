@@ -20,6 +20,7 @@ enum rh_section {
     RH_SECTION_GATEWAY,
     RH_SECTION_MQTT,
     RH_SECTION_STORE,
+    RH_SECTION_COMMANDS,
     RH_SECTION_DEFAULTS,
     RH_SECTION_LINE,
     RH_SECTION_DEVICES, /* keys are devices */
@@ -27,6 +28,7 @@ enum rh_section {
     RH_SECTION_POINTS, /* keys are points */
     RH_SECTION_PROFILE,
     RH_SECTION_PARAMETERS,
+    RH_SECTION_GROUP, /* of a profile */
     RH_SECTION_COUNT,
 };
 

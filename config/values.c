@@ -50,15 +50,16 @@ bool rh_list_next(const struct rh_option_value *value, size_t *at, struct rh_opt
     return true;
 }
 
-static bool label_used(const struct rh_labels *labels, int64_t code)
+static bool label_used(const struct rh_labels *labels, int64_t code, const char *text)
 {
     for (size_t i = 0; i < labels->n; i++)
-        if (labels->at[i].code == code)
+        if (labels->not_a_number ? strcmp(labels->codes[i], text) == 0 : labels->at[i].code == code)
             return true;
     return false;
 }
 
-static bool parse_label(const struct rh_option_value *element, struct rh_label *label)
+static bool parse_label(const struct rh_option_value *element, struct rh_labels *labels,
+                        const char **ret_code, struct rh_label *label)
 {
     char code[32];
     const char *colon = strchr(element->text, ':');
@@ -67,8 +68,12 @@ static bool parse_label(const struct rh_option_value *element, struct rh_label *
         return rh_value_wrong(element, NULL, "must be CODE:LABEL, as in 0:off,1:auto");
     memcpy(code, element->text, (size_t)(colon - element->text));
     code[colon - element->text] = '\0';
-    if (rh_parse_int(code, &label->code) < 0)
-        return rh_value_wrong(element, NULL, "the code must be a whole number");
+    label->code = 0;
+    if (rh_parse_int(code, &label->code) < 0 && !labels->not_a_number) {
+        labels->not_a_number = element->text;
+        labels->place = element->place;
+    }
+    *ret_code = rh_arena_text(element->arena, code, strlen(code));
     if (!colon[1])
         return rh_value_wrong(element, NULL, "the label is missing");
     if (strlen(element->text) != element->len || rh_utf8_valid(element->text, element->len) != element->len)
@@ -88,16 +93,20 @@ bool rh_parse_labels(const struct rh_option_value *value, void *field)
     for (size_t i = 0; i < value->len; i++)
         most += value->text[i] == ',';
     struct rh_label *at = rh_arena_alloc(value->arena, most * sizeof(*at));
-    struct rh_labels labels = {.at = at};
+    const char **codes = rh_arena_alloc(value->arena, most * sizeof(*codes));
+    struct rh_labels labels = {.at = at, .codes = codes};
     for (size_t from = 0; rh_list_next(value, &from, &element);) {
-        struct rh_label label;
+        struct rh_label label = {0};
+        const char *code = "";
 
-        if (!parse_label(&element, &label))
+        if (!parse_label(&element, &labels, &code, &label))
             ok = false;
-        else if (label_used(&labels, label.code))
+        else if (label_used(&labels, label.code, code))
             ok = rh_value_wrong(&element, NULL, "this code has a label already");
-        else
+        else {
+            codes[labels.n] = code;
             at[labels.n++] = label;
+        }
     }
     if (ok)
         *(struct rh_labels *)field = labels;

@@ -165,7 +165,8 @@ size_t rh_range_count(const struct rh_raw *name, struct rh_report *report)
 const char *rh_range_name(const struct rh_raw *name, size_t element, struct rh_arena *arena)
 {
     const char *text = rh_raw_at(name);
-    char *result = rh_arena_alloc(arena, name->len + 16);
+    const size_t most = name->len + 16;
+    char *result = rh_arena_alloc(arena, most);
     struct rh_raw inside;
     size_t at = 0, from = 0, len = 0;
 
@@ -176,7 +177,8 @@ const char *rh_range_name(const struct rh_raw *name, size_t element, struct rh_a
         memcpy(result + len, text + from, before);
         rh_range_parse(rh_raw_at(&inside), inside.len, &first, &last, &width);
         /* a..b is at least as long as either number, so this fits where the braces stood */
-        len += before + (size_t)sprintf(result + len + before, "%0*u", (int)width, first + (unsigned)element);
+        len += before;
+        len += (size_t)snprintf(result + len, most - len, "%0*u", (int)width, first + (unsigned)element);
         from = at;
     }
     memcpy(result + len, text + from, name->len - from);

@@ -81,7 +81,12 @@ struct rh_answer {
     uint8_t status; /* enum rh_command_status */
     uint8_t code;   /* enum rh_command_code */
     uint8_t detail;
-    bool last; /* the command is done with this */
+    bool last;    /* the command is done with this */
+    bool has_old; /* SET: the number it was before is known */
+    struct {
+        uint8_t kind; /* enum rh_value_kind, never text */
+        uint64_t bits;
+    } old;
     struct rh_reading
         reading; /* GET: what was read; SET: what was read back; quality says if it is worth anything */
 };

@@ -65,6 +65,7 @@ struct rh_point {
     double min, max;               /* of the scaled value */
     const struct rh_label *labels; /* enum */
     size_t n_labels;
+    const char *const *label_codes; /* their codes as written: what a point of text is compared with */
     int qos;          /* 0, 1, 2 */
     bool drop_last;   /* dropped last when the store is full */
     bool writable;    /* and the device says writes = allow */

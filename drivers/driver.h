@@ -25,7 +25,8 @@ struct rh_block {
     uint32_t first, count; /* slice of rh_plan.order */
     int64_t period_ms;     /* RH_PERIOD_FASTEST or the shortest period of its points */
     enum rh_class class_;
-    int64_t cost_us; /* predicted time on the line, by bus.md section 1 */
+    int64_t cost_us; /* predicted time on the line, by bus.md section 1; of one that listens, the longest poll */
+    bool listens;    /* nothing is sent: it hears all devices that speak unasked, and is never backed off */
     /* the wire's terms: */
     uint8_t unit;
     uint8_t function;
@@ -55,20 +56,23 @@ struct rh_poll_result {
     uint8_t exception;
     int error; /* of RH_POLL_LOST: a negative errno */
     int64_t closed_until_us;
-    int64_t start_us; /* first byte of the request */
-    int64_t end_us;   /* when the line was free again */
+    int64_t start_us;      /* first byte of the request */
+    int64_t end_us;        /* when the line was free again */
+    int64_t turnaround_us; /* end of the request on the wire to the first byte of the answer; -1: unknown */
 };
 
 /* Where readings go. Called on the poller's thread, inside poll(). `late`: this block's answer came after
  * its poll had timed out (rh_block as it was polled then). `heard`: a valid frame of this device came without
  * having been asked for. `wake` becomes readable when the poller has something else to do: a driver that only
- * listens returns then (RH_POLL_NOTHING); -1 for none. */
+ * listens returns then (RH_POLL_NOTHING); -1 for none. `silent`: this device, which speaks unasked, has not for
+ * too long. */
 struct rh_sink {
     void *context;
     int wake;
     void (*heard)(void *context, uint32_t device);
     void (*reading)(void *context, const struct rh_reading *reading);
     void (*late)(void *context, const struct rh_block *block);
+    void (*silent)(void *context, uint32_t device);
 };
 
 /* Counters of a line; written by its poller's thread, read by anyone. */
@@ -117,8 +121,10 @@ struct rh_driver {
     void (*single)(const struct rh_line_conf *line, const uint32_t *order, uint32_t at,
                    struct rh_block *ret_block);
     /* One transaction that writes the first of `values` and as many behind it as one request can carry
-     * without touching anything that is not named; *ret_taken says how many. Late answers to reads go to the
-     * sink. */
+     * without touching anything that is not named; *ret_taken, at least 1, says how many, whatever the
+     * outcome. `check` has said 0 to each of them. RH_POLL_CLOSED: nothing was sent; RH_POLL_EXCEPTION but
+     * for 5, 10 and 11: the device did not do it; TIMEOUT, GARBAGE and LOST: it may have done it. Late
+     * answers to reads go to the sink. */
     enum rh_poll_outcome (*write)(struct rh_link *link, const struct rh_command_value *values, size_t n,
                                   const struct rh_sink *sink, size_t *ret_taken,
                                   struct rh_poll_result *ret_result);

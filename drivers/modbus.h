@@ -6,10 +6,12 @@
  *   modbus_point   the grammar of points, and their options     (configuration time)
  *   modbus_plan    wire time, blocks, costs                      (pure)
  *   modbus_value   registers to readings                         (pure, fuzzed)
+ *   modbus_encode  values to registers                           (pure)
  *   modbus_frame   bytes to frames, RTU and MBAP                 (pure, fuzzed)
  *   modbus_ledger  the answers that units still owe              (pure)
  *   modbus_link    the state of an open line; line.h under it
  *   modbus         one transaction at a time on an open line
+ *   modbus_write   the requests of commands
  */
 #ifndef RH_DRIVERS_MODBUS_H
 #define RH_DRIVERS_MODBUS_H
@@ -28,8 +30,15 @@
 #define RH_MODBUS_READ_HOLDING 3
 #define RH_MODBUS_READ_INPUT 4
 
+#define RH_MODBUS_WRITE_COIL 5
+#define RH_MODBUS_WRITE_REGISTER 6
+#define RH_MODBUS_WRITE_COILS 15
+#define RH_MODBUS_WRITE_REGISTERS 16
+
 #define RH_MODBUS_MAX_REGISTERS 125
 #define RH_MODBUS_MAX_BITS 2000
+#define RH_MODBUS_MAX_WRITE 123 /* registers */
+#define RH_MODBUS_MAX_WRITE_BITS 1968
 
 /* The line, for all three transports (rh_line_conf.options). */
 struct rh_modbus_line {
@@ -42,12 +51,16 @@ struct rh_modbus_line {
     char identity[PATH_MAX]; /* room for rh_modbus_line_identity */
 };
 
+/* Function 6 for one register and 16 for more, or always 16. */
+enum rh_modbus_write_fc { RH_MODBUS_WRITE_FC_AUTO, RH_MODBUS_WRITE_FC_16 };
+
 /* A device (rh_device_conf.options). */
 struct rh_modbus_device {
     uint8_t unit;          /* 0..255 */
     int64_t turnaround_ms; /* the slave's own time from request to answer, for the plan */
     int64_t max_read;      /* registers per request, 1..125 */
     int64_t base;          /* 0 or 1: what addresses count from */
+    int write_fc;          /* enum rh_modbus_write_fc */
 };
 
 /* A point (rh_point.address). */
@@ -99,6 +112,8 @@ bool rh_modbus_parse_point(const struct rh_word *words, size_t n, const struct r
                            struct rh_point *point, void *address, const struct rh_parse_context *context);
 bool rh_modbus_check_point(const struct rh_point *point, const struct rh_device_conf *device,
                            struct rh_place place, const struct rh_parse_context *context);
+/* True if both have a register or bit in common. */
+bool rh_modbus_overlaps(const struct rh_point *a, const struct rh_point *b);
 bool rh_modbus_check_serial_line(const struct rh_line_conf *line, const struct rh_parse_context *context);
 bool rh_modbus_check_socket_line(const struct rh_line_conf *line, const struct rh_parse_context *context);
 /* The port's path without symbolic links, the text itself where there is none yet; host:port for sockets. */
@@ -117,7 +132,7 @@ int rh_modbus_char_bits(const struct rh_modbus_line *line);
 double rh_modbus_char_us(const struct rh_modbus_line *line);
 /* The silence before a request: 3.5 characters, 1750 us above 19200 baud; 0 on TCP sockets. */
 double rh_modbus_silence_us(const struct rh_modbus_line *line, enum rh_modbus_wire wire);
-/* Characters of a read's answer, unit and CRC included (RTU). */
+/* Characters of an answer, unit and CRC included (RTU). */
 size_t rh_modbus_answer_chars(uint8_t function, uint16_t length);
 /* One whole transaction by bus.md section 1, with 50 us for the host. */
 int64_t rh_modbus_cost_us(const struct rh_modbus_line *line, enum rh_modbus_wire wire,
@@ -125,6 +140,8 @@ int64_t rh_modbus_cost_us(const struct rh_modbus_line *line, enum rh_modbus_wire
 int rh_modbus_plan(const struct rh_line_conf *line, struct rh_plan *ret_plan);
 void rh_modbus_split(const struct rh_line_conf *line, const uint32_t *order, const struct rh_block *block,
                      struct rh_block ret_halves[2]);
+void rh_modbus_single(const struct rh_line_conf *line, const uint32_t *order, uint32_t at,
+                      struct rh_block *ret_block);
 /* RTU and RTU-over-TCP pace by the line's baud; modbus-tcp has no character time. */
 enum rh_modbus_wire rh_modbus_wire_of(const struct rh_line_conf *line);
 
@@ -133,6 +150,14 @@ enum rh_modbus_wire rh_modbus_wire_of(const struct rh_line_conf *line);
  * quality and detail; times are the caller's. Never fails: what cannot be decoded is RH_INVALID. */
 void rh_modbus_decode(const struct rh_point *point, const uint8_t *data, uint16_t first, uint16_t length,
                       struct rh_reading *ret_reading);
+
+/* modbus_encode.c: one value as it goes out: the registers of the point, 2 bytes each, or 0 or 1 in one byte
+ * for a coil. 0, or why not: -EROFS, -EINVAL, -ERANGE as driver.h has it for `check`. */
+RH_MUST_USE int rh_modbus_encode(const struct rh_point *point, const struct rh_value *value,
+                                 uint8_t ret_data[2 * RH_MODBUS_MAX_WRITE]);
+int rh_modbus_check(const struct rh_point *point, const struct rh_value *value);
+/* False: the point can never be written (-EROFS). */
+bool rh_modbus_can_write(const struct rh_point *point);
 
 /* modbus_frame.c */
 uint16_t rh_modbus_crc(const uint8_t *bytes, size_t len);

@@ -3,6 +3,7 @@
  * modbus_frame.c - a window slides over the received bytes.
  *
  *   RTU answer      unit | function        | byte count | data … | CRC low | CRC high
+ *   RTU written     unit | function        | address(2) | value or count(2) | CRC low | CRC high
  *   RTU exception   unit | function | 0x80 | code                | CRC low | CRC high
  *   MBAP            transaction(2) | protocol 0(2) | length(2) | unit | function | byte count | data …
  *
@@ -24,11 +25,9 @@
 
 #include "drivers/modbus.h"
 
-#define CRC_BYTES 2
 #define EXCEPTION_CHARS 5
 #define EXCEPTION_BIT 0x80
-#define ANSWER_CHARS(data_bytes) ((size_t)(data_bytes) + 5)
-#define MBAP_HEADER 6 /* without the unit, which its length field counts */
+#define HEAD_MAX 6 /* bytes that make an answer ours */
 #define MBAP_LENGTH_MIN 2
 #define MBAP_LENGTH_MAX 254
 
@@ -56,22 +55,25 @@ size_t rh_modbus_read_request(const struct rh_block *block, uint8_t request[6])
     return 6;
 }
 
-size_t rh_modbus_rtu_request(const uint8_t request[6], uint8_t ret_frame[RH_MODBUS_READ_REQUEST_BYTES])
+size_t rh_modbus_rtu_request(const uint8_t *request, size_t len, uint8_t ret_frame[RH_MODBUS_RTU_MAX])
 {
-    memcpy(ret_frame, request, 6);
-    uint16_t crc = rh_modbus_crc(request, 6);
-    ret_frame[6] = (uint8_t)crc;
-    ret_frame[7] = (uint8_t)(crc >> 8);
-    return RH_MODBUS_READ_REQUEST_BYTES;
+    rh_assert(len <= RH_MODBUS_REQUEST_MAX);
+    memcpy(ret_frame, request, len);
+    uint16_t crc = rh_modbus_crc(request, len);
+    ret_frame[len] = (uint8_t)crc;
+    ret_frame[len + 1] = (uint8_t)(crc >> 8);
+    return len + RH_MODBUS_CRC_BYTES;
 }
 
-size_t rh_modbus_tcp_request(const uint8_t request[6], uint16_t transaction,
-                             uint8_t ret_frame[RH_MODBUS_TCP_REQUEST_BYTES])
+size_t rh_modbus_tcp_request(const uint8_t *request, size_t len, uint16_t transaction,
+                             uint8_t ret_frame[RH_MODBUS_TCP_MAX])
 {
-    const uint8_t header[MBAP_HEADER] = {(uint8_t)(transaction >> 8), (uint8_t)transaction, 0, 0, 0, 6};
+    rh_assert(len <= RH_MODBUS_REQUEST_MAX);
+    const uint8_t header[RH_MODBUS_MBAP_BYTES] = {(uint8_t)(transaction >> 8), (uint8_t)transaction, 0, 0,
+                                                  (uint8_t)(len >> 8),         (uint8_t)len};
     memcpy(ret_frame, header, sizeof header);
-    memcpy(ret_frame + MBAP_HEADER, request, 6);
-    return RH_MODBUS_TCP_REQUEST_BYTES;
+    memcpy(ret_frame + sizeof header, request, len);
+    return len + sizeof header;
 }
 
 void rh_modbus_assembler_init(struct rh_modbus_assembler *assembler, enum rh_modbus_framing framing,
@@ -89,14 +91,15 @@ void rh_modbus_assembler_reset(struct rh_modbus_assembler *assembler)
     assembler->base = assembler->scan = assembler->seen = assembler->len = assembler->foreign_end = 0;
 }
 
-void rh_modbus_assembler_begin(struct rh_modbus_assembler *assembler, const uint8_t *echo)
+void rh_modbus_assembler_begin(struct rh_modbus_assembler *assembler, const uint8_t *echo, size_t len)
 {
+    rh_assert(len <= sizeof assembler->echo);
     assembler->garbage = 0;
     if (assembler->framing == RH_MODBUS_FRAMING_MBAP)
         return; /* a frame may be half received; its transaction id tells whose it is */
     rh_modbus_assembler_reset(assembler);
-    memcpy(assembler->echo, echo, sizeof assembler->echo);
-    assembler->echo_bytes = sizeof assembler->echo;
+    memcpy(assembler->echo, echo, len);
+    assembler->echo_bytes = len;
 }
 
 /* Everything below scan that is also out of reach of the longest answer may go. */
@@ -125,7 +128,7 @@ void rh_modbus_feed(struct rh_modbus_assembler *assembler, const uint8_t *bytes,
 
 static bool crc_good(const uint8_t *frame, size_t chars)
 {
-    uint16_t crc = rh_modbus_crc(frame, chars - CRC_BYTES);
+    uint16_t crc = rh_modbus_crc(frame, chars - RH_MODBUS_CRC_BYTES);
     return frame[chars - 2] == (uint8_t)crc && frame[chars - 1] == (uint8_t)(crc >> 8);
 }
 
@@ -210,6 +213,35 @@ static void take(struct rh_modbus_assembler *a, size_t start)
     a->base = a->scan = a->seen;
 }
 
+/* What the answer begins with: unit, function and byte count, or what was written. Returns its length. */
+static size_t head_of(const struct rh_modbus_expected *expected, uint8_t ret_head[HEAD_MAX])
+{
+    ret_head[0] = expected->unit;
+    ret_head[1] = expected->function;
+    ret_head[2] = expected->data_bytes;
+    if (!expected->write)
+        return 3;
+    memcpy(ret_head + 2, expected->written, sizeof expected->written);
+    return HEAD_MAX;
+}
+
+/* On a serial line. */
+static size_t answer_chars(const struct rh_modbus_expected *expected)
+{
+    return expected->write ? HEAD_MAX + RH_MODBUS_CRC_BYTES
+                           : (size_t)3 + expected->data_bytes + RH_MODBUS_CRC_BYTES;
+}
+
+/* A good answer, whose unit stands at `unit`. */
+static struct rh_modbus_frame answer_of(const struct rh_modbus_expected *expected, size_t which,
+                                        const uint8_t *unit)
+{
+    return (struct rh_modbus_frame){.which = which,
+                                    .data = unit + (expected->write ? 2 : 3),
+                                    .data_bytes =
+                                        expected->write ? sizeof expected->written : expected->data_bytes};
+}
+
 /* Does an RTU frame of `chars` with this head end at the last byte seen? */
 static bool ends_here(const struct rh_modbus_assembler *a, const uint8_t *head, size_t n_head, size_t chars)
 {
@@ -225,9 +257,10 @@ static bool inside_answer(const struct rh_modbus_assembler *a, const struct rh_m
 {
     const uint8_t *at = a->bytes + a->scan;
     size_t have = a->seen - a->scan;
-    for (size_t i = 0; have >= RH_MODBUS_HEADER_SEEN && i < n; i++) {
-        if (at[0] == expected[i].unit && at[1] == expected[i].function && at[2] == expected[i].data_bytes &&
-            have < ANSWER_CHARS(at[2]))
+    for (size_t i = 0; i < n; i++) {
+        uint8_t head[HEAD_MAX];
+        size_t n_head = head_of(&expected[i], head);
+        if (have >= n_head && have < answer_chars(&expected[i]) && memcmp(at, head, n_head) == 0)
             return true;
     }
     return false;
@@ -239,25 +272,26 @@ static enum rh_modbus_event rtu_match(struct rh_modbus_assembler *a,
 {
     bool no_refusal = inside_answer(a, expected, n);
     for (size_t i = 0; i < n; i++) {
-        const uint8_t answer[3] = {expected[i].unit, expected[i].function, expected[i].data_bytes};
         const uint8_t refusal[2] = {expected[i].unit, expected[i].function | EXCEPTION_BIT};
-        size_t chars = ANSWER_CHARS(expected[i].data_bytes);
-        bool good = ends_here(a, answer, sizeof answer, chars);
-        if (!good && (no_refusal || !ends_here(a, refusal, sizeof refusal, EXCEPTION_CHARS)))
-            continue;
-        size_t start = a->seen - (good ? chars : EXCEPTION_CHARS);
-        const uint8_t *frame = a->bytes + start;
-        *ret_frame = (struct rh_modbus_frame){.which = i,
-                                              .data = good ? frame + 3 : NULL,
-                                              .data_bytes = good ? expected[i].data_bytes : 0,
-                                              .exception = good ? 0 : frame[2]};
-        take(a, start);
-        return good ? RH_MODBUS_ANSWER : RH_MODBUS_EXCEPTION;
+        uint8_t head[HEAD_MAX];
+        size_t n_head = head_of(&expected[i], head), chars = answer_chars(&expected[i]);
+        if (ends_here(a, head, n_head, chars)) {
+            size_t start = a->seen - chars;
+            *ret_frame = answer_of(&expected[i], i, a->bytes + start);
+            take(a, start);
+            return RH_MODBUS_ANSWER;
+        }
+        if (!no_refusal && ends_here(a, refusal, sizeof refusal, EXCEPTION_CHARS)) {
+            size_t start = a->seen - EXCEPTION_CHARS;
+            *ret_frame = (struct rh_modbus_frame){.which = i, .exception = a->bytes[start + 2]};
+            take(a, start);
+            return RH_MODBUS_EXCEPTION;
+        }
     }
     return RH_MODBUS_MORE;
 }
 
-/* True, once per request, when its eight bytes have just come back. */
+/* True, once per request, when its bytes have just come back. */
 static bool echo_match(struct rh_modbus_assembler *a)
 {
     if (a->echo_bytes == 0 || a->seen < a->base + a->echo_bytes)
@@ -298,8 +332,10 @@ static enum rh_modbus_event mbap_match(const uint8_t *unit, size_t length, uint1
             *ret_frame = (struct rh_modbus_frame){.which = i, .exception = unit[2]};
             return RH_MODBUS_EXCEPTION;
         }
-        if (length == 3 + (size_t)e->data_bytes && unit[1] == e->function && unit[2] == e->data_bytes) {
-            *ret_frame = (struct rh_modbus_frame){.which = i, .data = unit + 3, .data_bytes = e->data_bytes};
+        uint8_t head[HEAD_MAX];
+        size_t n_head = head_of(e, head);
+        if (length == answer_chars(e) - RH_MODBUS_CRC_BYTES && memcmp(unit, head, n_head) == 0) {
+            *ret_frame = answer_of(e, i, unit);
             return RH_MODBUS_ANSWER;
         }
     }
@@ -310,23 +346,23 @@ static enum rh_modbus_event mbap_next(struct rh_modbus_assembler *a,
                                       const struct rh_modbus_expected *expected, size_t n,
                                       struct rh_modbus_frame *ret_frame)
 {
-    while (a->len - a->base >= MBAP_HEADER) {
+    while (a->len - a->base >= RH_MODBUS_MBAP_BYTES) {
         const uint8_t *at = a->bytes + a->base;
         size_t length = (size_t)at[4] << 8 | at[5];
         if (at[2] != 0 || at[3] != 0 || length < MBAP_LENGTH_MIN || length > MBAP_LENGTH_MAX) {
             a->seen = a->len;
             return RH_MODBUS_DESYNC;
         }
-        if (a->len - a->base < MBAP_HEADER + length)
+        if (a->len - a->base < RH_MODBUS_MBAP_BYTES + length)
             break;
-        a->base += MBAP_HEADER + length;
+        a->base += RH_MODBUS_MBAP_BYTES + length;
         a->scan = a->seen = a->base;
         uint16_t transaction = (uint16_t)(at[0] << 8 | at[1]);
         enum rh_modbus_event event =
-            mbap_match(at + MBAP_HEADER, length, transaction, expected, n, ret_frame);
+            mbap_match(at + RH_MODBUS_MBAP_BYTES, length, transaction, expected, n, ret_frame);
         if (event != RH_MODBUS_MORE)
             return event;
-        a->foreign(a->context, at[MBAP_HEADER], MBAP_HEADER + length);
+        a->foreign(a->context, at[RH_MODBUS_MBAP_BYTES], RH_MODBUS_MBAP_BYTES + length);
     }
     a->seen = a->len;
     a->scan = a->base;
@@ -348,14 +384,24 @@ void rh_modbus_finish(struct rh_modbus_assembler *assembler)
         tell_apart(assembler, assembler->seen, true);
 }
 
+static size_t last_end(const struct rh_modbus_assembler *a)
+{
+    return a->base > a->foreign_end ? a->base : a->foreign_end;
+}
+
+bool rh_modbus_pending(const struct rh_modbus_assembler *assembler)
+{
+    return assembler->len > last_end(assembler);
+}
+
 size_t rh_modbus_begun(const struct rh_modbus_assembler *assembler, const struct rh_modbus_expected *expected)
 {
-    const uint8_t head[RH_MODBUS_HEADER_SEEN] = {expected->unit, expected->function, expected->data_bytes};
+    uint8_t head[HEAD_MAX];
+    size_t n_head = head_of(expected, head);
     if (assembler->framing != RH_MODBUS_FRAMING_RTU)
         return 0;
-    size_t from = assembler->base > assembler->foreign_end ? assembler->base : assembler->foreign_end;
-    for (size_t at = from; at + sizeof head <= assembler->seen; at++) {
-        if (memcmp(assembler->bytes + at, head, sizeof head) == 0)
+    for (size_t at = last_end(assembler); at + n_head <= assembler->seen; at++) {
+        if (memcmp(assembler->bytes + at, head, n_head) == 0)
             return assembler->seen - at;
     }
     return 0;

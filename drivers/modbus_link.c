@@ -15,7 +15,7 @@
 
 #define SILENCE_MIN_US 1750
 #define CONNECT_MAX_US 5000000
-#define FUNCTIONS 4
+#define FUNCTIONS 8 /* 1 to 6, 15, 16 */
 #define MODBUS_TCP_PORT 502
 
 int rh_modbus_open(const struct rh_line_conf *line, struct rh_line_counters *counters,
@@ -69,6 +69,7 @@ int rh_modbus_connect(struct rh_link *link, char *why, size_t cap)
     link->quiet_from_us = link->received_us = rh_mono_us();
     link->unanswered = 0;
     link->heard = false;
+    link->echo = RH_MODBUS_ECHO_UNKNOWN;
     return 0;
 }
 

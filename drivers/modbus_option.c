@@ -5,64 +5,23 @@
  * no socket is opened.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "drivers/line.h"
 #include "drivers/modbus.h"
+#include "drivers/port_option.h"
 
 #define MODBUS_TCP_PORT 502
-#define USB_PREFIX "usb:"
 
 bool rh_modbus_wrong(const struct rh_option_value *value, const char *suggestion, const char *format, ...)
 {
-    char what[256];
-    struct rh_text text;
     va_list args;
-    rh_text_init(&text, what, sizeof what);
     va_start(args, format);
-    rh_text_vprintf(&text, format, args);
+    rh_option_wrong(value, suggestion, format, args);
     va_end(args);
-    rh_report_error(value->report, value->place, suggestion, "%s = \"%s\": %s", value->key, value->text,
-                    what);
     return false;
-}
-
-/* "0403:6001" or "0403:6001:SERIAL". */
-static bool usb_valid(const char *id)
-{
-    for (size_t i = 0; i < 9; i++) {
-        if (i == 4 ? id[i] != ':' : !isxdigit((unsigned char)id[i]))
-            return false;
-    }
-    return id[9] == '\0' || (id[9] == ':' && id[10] != '\0');
-}
-
-static bool is_usb(const char *port)
-{
-    return strncmp(port, USB_PREFIX, strlen(USB_PREFIX)) == 0;
-}
-
-static bool parse_port(const struct rh_option_value *value, void *field)
-{
-    char suggestion[RH_NAME_MAX + sizeof "/dev/"];
-    struct rh_text text;
-    if (is_usb(value->text) && !usb_valid(value->text + strlen(USB_PREFIX)))
-        return rh_modbus_wrong(value, NULL,
-                               "an adapter is usb:VID:PID or usb:VID:PID:SERIAL, as usb:0403:6001");
-    if (value->len == 0 || strlen(value->text) != value->len)
-        return rh_modbus_wrong(value, NULL, "must be a path or usb:VID:PID[:SERIAL]");
-    if (!is_usb(value->text) && strchr(value->text, '/') == NULL) {
-        rh_text_init(&text, suggestion, sizeof suggestion);
-        rh_text_printf(&text, "/dev/%s", value->text);
-        return rh_modbus_wrong(value, text.cut ? NULL : suggestion, "must be a path or usb:VID:PID[:SERIAL]");
-    }
-    *(const char **)field = rh_arena_text(value->arena, value->text, value->len);
-    return true;
 }
 
 static bool parse_host(const struct rh_option_value *value, void *field)
@@ -101,7 +60,7 @@ static bool parse_mode(const struct rh_option_value *value, void *field)
     {                                                                                                        \
         .name = "port", .kind = RH_OPTION_CUSTOM, .offset = offsetof(struct rh_modbus_line, port),           \
         .choices = "path or usb:VID:PID[:SERIAL]", .flags = RH_OPTION_REQUIRED,                              \
-        .help = "the serial port; names under /dev/serial/by-id stay the same", .parse = parse_port          \
+        .help = "the serial port; names under /dev/serial/by-id stay the same", .parse = rh_port_parse       \
     }
 #define HOST_ROW                                                                                             \
     {                                                                                                        \
@@ -157,6 +116,12 @@ static const struct rh_option device_rows[] = {
      .min = 0,
      .max = 1,
      .help = "what the addresses of its points count from, 0 or 1"},
+    {.name = "write_fc",
+     .kind = RH_OPTION_CHOICE,
+     .offset = offsetof(struct rh_modbus_device, write_fc),
+     .fallback = "auto",
+     .choices = "auto|16",
+     .help = "how one register is written: by function 6 (auto), or by 16 as several are"},
 };
 const struct rh_option_table rh_modbus_device_options = {device_rows, RH_COUNT(device_rows)};
 
@@ -191,32 +156,6 @@ bool rh_modbus_parse_tcp_address(const struct rh_word *word, struct rh_device_co
     return parse_unit(word, 0, device, context);
 }
 
-/* The share of its time that the line is asked for, by the plan. */
-static double load_of(const struct rh_plan *plan)
-{
-    double load = 0;
-    for (size_t i = 0; i < plan->n_blocks; i++)
-        if (plan->blocks[i].period_ms != RH_PERIOD_FASTEST)
-            load += (double)plan->blocks[i].cost_us / (1000.0 * (double)plan->blocks[i].period_ms);
-    return load;
-}
-
-/* A line that is asked for more than it can carry runs, only slower: a warning. */
-static void check_load(const struct rh_line_conf *line, const struct rh_parse_context *context)
-{
-    struct rh_plan plan;
-    if (context->report->n_errors > 0 || rh_modbus_plan(line, &plan) < 0)
-        return;
-    double load = load_of(&plan);
-    rh_plan_fini(&plan);
-    if (load > 1)
-        rh_report_warning(
-            context->report, line->place, NULL,
-            "[line %s] is asked for %.0f %% of the time it has: it can carry its points at %.2g times "
-            "their intervals",
-            line->name, load * 100, load);
-}
-
 static bool given(const char *text)
 {
     return text != NULL && text[0] != '\0';
@@ -225,35 +164,14 @@ static bool given(const char *text)
 bool rh_modbus_check_serial_line(const struct rh_line_conf *line, const struct rh_parse_context *context)
 {
     const struct rh_modbus_line *options = line->options;
-    struct stat found;
-    check_load(line, context);
-    if (!given(options->port) || is_usb(options->port))
-        return given(options->port);
-    if (stat(options->port, &found) < 0) {
-        rh_report_warning(context->report, line->place, NULL, "[line %s]: port %s is not there (%s)",
-                          line->name, options->port, strerror(errno));
-        return true;
-    }
-    if (S_ISCHR(found.st_mode))
-        return true;
-    rh_report_error(context->report, line->place, NULL, "[line %s]: %s is not a serial port", line->name,
-                    options->port);
-    return false;
+    return rh_port_check(line, options->port, context);
 }
 
 bool rh_modbus_check_socket_line(const struct rh_line_conf *line, const struct rh_parse_context *context)
 {
     const struct rh_modbus_line *options = line->options;
-    check_load(line, context);
+    (void)context;
     return given(options->host);
-}
-
-/* Adapters are told apart by VID and PID, whose hexadecimal digits may be written either way. */
-static void usb_identity(const char *port, struct rh_text *text)
-{
-    size_t ids = strlen(USB_PREFIX "0403:6001");
-    for (size_t i = 0; port[i] != '\0'; i++)
-        rh_text_char(text, (char)(i < ids ? tolower((unsigned char)port[i]) : port[i]));
 }
 
 static void socket_identity(const char *address, struct rh_text *text)
@@ -271,14 +189,11 @@ static void socket_identity(const char *address, struct rh_text *text)
 const char *rh_modbus_line_identity(const struct rh_line_conf *line)
 {
     struct rh_modbus_line *options = line->options;
-    char resolved[PATH_MAX];
     struct rh_text text;
     rh_text_init(&text, options->identity, sizeof options->identity);
     if (given(options->host))
         socket_identity(options->host, &text);
-    else if (given(options->port) && is_usb(options->port))
-        usb_identity(options->port, &text);
-    else if (given(options->port))
-        rh_text_put(&text, realpath(options->port, resolved) != NULL ? resolved : options->port);
+    else
+        rh_port_identity(options->port, &text);
     return options->identity;
 }

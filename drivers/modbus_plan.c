@@ -19,6 +19,7 @@
 #define FAST_BAUD 19200
 #define FAST_SILENCE_US 1750
 #define REQUEST_CHARS 8
+#define WRITTEN_CHARS 8 /* of the answer to a write */
 
 struct interval {
     uint32_t point;
@@ -53,6 +54,8 @@ static bool reads_bits(uint8_t function)
 
 size_t rh_modbus_answer_chars(uint8_t function, uint16_t length)
 {
+    if (function >= RH_MODBUS_WRITE_COIL)
+        return WRITTEN_CHARS;
     return 5 + (reads_bits(function) ? (length + 7U) / 8U : 2U * length);
 }
 
@@ -239,4 +242,11 @@ void rh_modbus_split(const struct rh_line_conf *line, const uint32_t *order, con
     ret_halves[1].count -= ret_halves[0].count;
     measure(line, order, &ret_halves[0]);
     measure(line, order, &ret_halves[1]);
+}
+
+void rh_modbus_single(const struct rh_line_conf *line, const uint32_t *order, uint32_t at,
+                      struct rh_block *ret_block)
+{
+    struct interval interval = interval_of(line, order[at]);
+    *ret_block = block_of(line, order, &interval, at, 1);
 }

@@ -286,6 +286,32 @@ static bool limits_on_text(const struct rh_point *point, const struct rh_modbus_
     return is_text(point->type) && (point->has_min || point->has_max);
 }
 
+static bool read_only_table(const struct rh_point *point, const struct rh_modbus_address *address)
+{
+    return point->writable && address->function != RH_MODBUS_READ_COILS &&
+           address->function != RH_MODBUS_READ_HOLDING;
+}
+
+static bool writable_bits(const struct rh_point *point, const struct rh_modbus_address *address)
+{
+    return point->writable && address->width != 0;
+}
+
+static bool writable_half(const struct rh_point *point, const struct rh_modbus_address *address)
+{
+    return point->writable && rh_modbus_types[address->type].bits == 8;
+}
+
+static bool writable_scale_reg(const struct rh_point *point, const struct rh_modbus_address *address)
+{
+    return point->writable && address->has_scale_reg;
+}
+
+static bool writable_too_long(const struct rh_point *point, const struct rh_modbus_address *address)
+{
+    return point->writable && address->length > RH_MODBUS_MAX_WRITE;
+}
+
 static bool limits_crossed(const struct rh_point *point, const struct rh_modbus_address *address)
 {
     (void)address;
@@ -301,7 +327,20 @@ static const struct rule rules[] = {
     {deadband_on_text, "text takes no deadband"},
     {limits_on_text, "text takes no min or max"},
     {limits_crossed, "min is greater than max"},
+    {read_only_table,
+     "discrete inputs and input registers cannot be written, only coils and holding registers"},
+    {writable_bits, "writing a field of bits= is not built yet"},
+    {writable_half, "one half of a register cannot be written without the other: u8 and s8 are read-only"},
+    {writable_scale_reg, "with scale_reg it is read-only"},
+    {writable_too_long, "one request writes 123 registers at most"},
 };
+
+bool rh_modbus_overlaps(const struct rh_point *a, const struct rh_point *b)
+{
+    const struct rh_modbus_address *left = a->address, *right = b->address;
+    return left->function == right->function && left->address < (uint32_t)right->address + right->length &&
+           right->address < (uint32_t)left->address + left->length;
+}
 
 /* All that must come in one answer must fit into one. */
 static bool check_span(const struct rh_point *point, const struct rh_modbus_address *address,

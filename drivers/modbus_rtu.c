@@ -24,10 +24,10 @@ static int connect_port(struct rh_link *link, char *why, size_t cap)
     return error;
 }
 
-static int send_request(struct rh_link *link, const uint8_t request[6], uint16_t transaction)
+static int send_request(struct rh_link *link, const uint8_t *request, size_t len, uint16_t transaction)
 {
     (void)transaction;
-    if (modbus_send_raw_request(link->rtu, request, 6) == RH_MODBUS_READ_REQUEST_BYTES)
+    if (modbus_send_raw_request(link->rtu, request, (int)len) == (int)len + RH_MODBUS_CRC_BYTES)
         return 0;
     if (errno == EAGAIN)
         return -ETIMEDOUT; /* the port takes nothing any more */
@@ -71,6 +71,7 @@ static const struct rh_driver_schema schema = {
     .parse_address = rh_modbus_parse_address,
     .parse_point = rh_modbus_parse_point,
     .check_point = rh_modbus_check_point,
+    .overlaps = rh_modbus_overlaps,
     .check_line = rh_modbus_check_serial_line,
     .line_identity = rh_modbus_line_identity,
 };
@@ -85,4 +86,7 @@ const struct rh_driver rh_driver_modbus_rtu = {
     .disconnect = rh_modbus_disconnect,
     .watch = rh_modbus_watch,
     .poll = rh_modbus_poll,
+    .check = rh_modbus_check,
+    .single = rh_modbus_single,
+    .write = rh_modbus_write,
 };

@@ -7,11 +7,10 @@
  */
 #include "drivers/modbus_link.h"
 
-static int send_request(struct rh_link *link, const uint8_t request[6], uint16_t transaction)
+static int send_request(struct rh_link *link, const uint8_t *request, size_t len, uint16_t transaction)
 {
-    uint8_t frame[RH_MODBUS_TCP_REQUEST_BYTES];
-    size_t len = rh_modbus_tcp_request(request, transaction, frame);
-    return rh_line_write(&link->line, frame, len);
+    uint8_t frame[RH_MODBUS_TCP_MAX];
+    return rh_line_write(&link->line, frame, rh_modbus_tcp_request(request, len, transaction, frame));
 }
 
 static const struct rh_modbus_transport transport = {
@@ -35,6 +34,7 @@ static const struct rh_driver_schema schema = {
     .parse_address = rh_modbus_parse_tcp_address,
     .parse_point = rh_modbus_parse_point,
     .check_point = rh_modbus_check_point,
+    .overlaps = rh_modbus_overlaps,
     .check_line = rh_modbus_check_socket_line,
     .line_identity = rh_modbus_line_identity,
 };
@@ -49,4 +49,7 @@ const struct rh_driver rh_driver_modbus_tcp = {
     .disconnect = rh_modbus_disconnect,
     .watch = rh_modbus_watch,
     .poll = rh_modbus_poll,
+    .check = rh_modbus_check,
+    .single = rh_modbus_single,
+    .write = rh_modbus_write,
 };

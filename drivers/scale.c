@@ -18,6 +18,9 @@
 #define LIMBS 12     /* 20 digits of raw, 19 of the factor, ALIGN_MAX of alignment: 84 of 108 */
 #define ALIGN_MAX 45 /* decimal places between product and offset */
 #define OFFSET_PLACES 15
+#define VALUE_DIGITS 67 /* of a value less its offset: 20, ALIGN_MAX of alignment, and the carries */
+#define SHIFT_MAX 40    /* 67 and 40 digits, doubled: 108 */
+#define REAL_DIGITS 18  /* of a quotient, or one more: below 2^64 */
 
 static const double tens[EXACT_TENS + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                             1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -231,18 +234,171 @@ double rh_scale_real(const struct rh_scale *scale, struct rh_whole raw, int expo
     return thorough(raw, factor, (struct rh_decimal){0, factor.exponent}) + scale->offset;
 }
 
-double rh_scale_number(const struct rh_scale *scale, double value, bool single)
+static bool parse_shortest(double value, bool single, struct rh_decimal *ret_decimal)
 {
     char buffer[40];
     struct rh_text text;
-    struct rh_decimal decimal;
     rh_text_init(&text, buffer, sizeof buffer);
     if (single)
         rh_text_float(&text, (float)value);
     else
         rh_text_double(&text, value);
-    if (rh_parse_decimal(buffer, &decimal) < 0)
-        return value * (double)scale->factor.mantissa * pow(10, scale->factor.exponent) + scale->offset;
+    return rh_parse_decimal(buffer, ret_decimal) == 0;
+}
+
+static double plain_factor(const struct rh_scale *scale)
+{
+    return (double)scale->factor.mantissa * pow(10, scale->factor.exponent);
+}
+
+double rh_scale_number(const struct rh_scale *scale, double value, bool single)
+{
+    struct rh_decimal decimal;
+    if (!parse_shortest(value, single, &decimal))
+        return value * plain_factor(scale) + scale->offset;
     struct rh_whole raw = {magnitude_of(decimal.mantissa), decimal.mantissa < 0};
     return rh_scale_real(scale, raw, decimal.exponent);
+}
+
+bool rh_scale_decimal(double value, bool single, struct rh_whole *ret_number, int *ret_exponent)
+{
+    struct rh_decimal decimal;
+    if (!parse_shortest(value, single, &decimal))
+        return false;
+    *ret_number = (struct rh_whole){magnitude_of(decimal.mantissa), decimal.mantissa < 0};
+    *ret_exponent = decimal.exponent;
+    return true;
+}
+
+/* number * 10^exponent - offset, as a magnitude with a sign, times 10^exponent. */
+struct difference {
+    struct big magnitude;
+    bool negative;
+    int exponent;
+};
+
+static bool is_zero(const struct big *value)
+{
+    for (size_t i = 0; i < LIMBS; i++)
+        if (value->limb[i] != 0)
+            return false;
+    return true;
+}
+
+/* At most 67 digits; false where they do not reach. */
+static bool subtract_offset(double offset, struct rh_whole number, int exponent,
+                            struct difference *ret_difference)
+{
+    struct rh_decimal decimal;
+    if (!parse_shortest(offset, false, &decimal))
+        return false;
+    if (decimal.mantissa == 0)
+        decimal.exponent = exponent;
+    if (number.magnitude == 0)
+        exponent = decimal.exponent;
+    if (abs(decimal.exponent - exponent) > ALIGN_MAX)
+        return false;
+    struct big value = big_of(number.magnitude);
+    struct big taken = big_of(magnitude_of(decimal.mantissa));
+    int common = decimal.exponent < exponent ? decimal.exponent : exponent;
+    value = big_shift(value, exponent - common);
+    taken = big_shift(taken, decimal.exponent - common);
+    if (number.negative)
+        big_negate(&value);
+    if (decimal.mantissa > 0)
+        big_negate(&taken);
+    ret_difference->magnitude = big_sum(&value, &taken, &ret_difference->negative);
+    ret_difference->exponent = common;
+    return true;
+}
+
+/* |a - b|, and whether a < b. */
+static struct big big_distance(const struct big *a, struct big b, bool *ret_less)
+{
+    big_negate(&b);
+    return big_sum(a, &b, ret_less);
+}
+
+/* The whole number nearest to dividend / divisor, bit by bit from the top; false if it has more than 64. */
+static bool big_quotient(const struct big *dividend, const struct big *divisor, uint64_t *ret_quotient)
+{
+    struct big rest = *dividend;
+    bool less = false;
+    *ret_quotient = 0;
+    for (uint64_t bit = UINT64_C(1) << 63; bit != 0; bit >>= 1) {
+        struct big factor = big_of(bit);
+        struct big left = big_distance(&rest, big_product(divisor, &factor), &less);
+        if (less)
+            continue;
+        *ret_quotient |= bit;
+        rest = left;
+    }
+    big_distance(&rest, *divisor, &less);
+    if (!less)
+        return false;
+    struct big doubled = big_sum(&rest, &rest, &less);
+    big_distance(&doubled, *divisor, &less);
+    return less || !__builtin_add_overflow(*ret_quotient, UINT64_C(1), ret_quotient);
+}
+
+static double plain_raw(const struct rh_scale *scale, struct rh_whole number, int exponent)
+{
+    double value = (double)number.magnitude * pow(10, exponent);
+    return ((number.negative ? -value : value) - scale->offset) / plain_factor(scale);
+}
+
+bool rh_scale_raw_whole(const struct rh_scale *scale, struct rh_whole number, int exponent,
+                        struct rh_whole *ret_raw)
+{
+    struct difference value;
+    if (!subtract_offset(scale->offset, number, exponent, &value)) {
+        double raw = round(plain_raw(scale, number, exponent));
+        *ret_raw = (struct rh_whole){fabs(raw) < 0x1p64 ? (uint64_t)fabs(raw) : 0, raw < 0};
+        return fabs(raw) < 0x1p64;
+    }
+    int places = value.exponent - scale->factor.exponent;
+    *ret_raw = (struct rh_whole){0, false};
+    if (is_zero(&value.magnitude) || places < -VALUE_DIGITS)
+        return true;
+    if (places > SHIFT_MAX)
+        return false; /* at least 10^41, divided by less than 10^18 */
+    struct big divisor = big_of(magnitude_of(scale->factor.mantissa));
+    value.magnitude = big_shift(value.magnitude, places);
+    divisor = big_shift(divisor, -places);
+    bool fits = big_quotient(&value.magnitude, &divisor, &ret_raw->magnitude);
+    ret_raw->negative = ret_raw->magnitude != 0 && value.negative != (scale->factor.mantissa < 0);
+    return fits;
+}
+
+static int big_digits(const struct big *value)
+{
+    int limbs = LIMBS - 1, digits = 0;
+    while (limbs > 0 && value->limb[limbs] == 0)
+        limbs--;
+    for (int64_t top = value->limb[limbs]; top > 0; top /= 10)
+        digits++;
+    return limbs * LIMB_DIGITS + digits;
+}
+
+double rh_scale_raw_real(const struct rh_scale *scale, struct rh_whole number, int exponent, bool single)
+{
+    struct difference value;
+    char buffer[40];
+    struct rh_text text;
+    uint64_t digits = 0;
+    if (!subtract_offset(scale->offset, number, exponent, &value))
+        return plain_raw(scale, number, exponent);
+    if (is_zero(&value.magnitude))
+        return 0;
+    struct big divisor = big_of(magnitude_of(scale->factor.mantissa));
+    int places = REAL_DIGITS + big_digits(&divisor) - big_digits(&value.magnitude);
+    value.magnitude = big_shift(value.magnitude, places);
+    divisor = big_shift(divisor, -places);
+    bool fits = big_quotient(&value.magnitude, &divisor, &digits);
+    rh_assert(fits);
+    rh_text_init(&text, buffer, sizeof buffer);
+    rh_text_put(&text, value.negative != (scale->factor.mantissa < 0) ? "-" : "");
+    rh_text_uint(&text, digits);
+    rh_text_printf(&text, "e%d", value.exponent - scale->factor.exponent - places);
+    return single ? (double)strtof(buffer, NULL) : strtod(buffer, NULL);
 }

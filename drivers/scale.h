@@ -40,4 +40,18 @@ double rh_scale_real(const struct rh_scale *scale, struct rh_whole raw, int expo
  * for `single`) is scaled, so 23.5f * 0.1 is 2.35. Beyond 10^30 and below 10^-30 in plain doubles. */
 double rh_scale_number(const struct rh_scale *scale, double value, bool single);
 
+/* The way back, for writing: value = number * 10^exponent, raw = (value - offset) / factor. */
+
+/* The shortest decimal that reads back as `value`, finite (as a 32-bit float for `single`). False beyond
+ * 10^30 and below 10^-30. */
+RH_MUST_USE bool rh_scale_decimal(double value, bool single, struct rh_whole *ret_number, int *ret_exponent);
+
+/* The whole raw number nearest to it, halves away from zero; false if it does not fit. Where value and offset
+ * are more than 45 places apart it is calculated in plain doubles. */
+RH_MUST_USE bool rh_scale_raw_whole(const struct rh_scale *scale, struct rh_whole number, int exponent,
+                                    struct rh_whole *ret_raw);
+
+/* The raw double (float for `single`) nearest to its first 18 digits; plain doubles as above. */
+double rh_scale_raw_real(const struct rh_scale *scale, struct rh_whole number, int exponent, bool single);
+
 #endif

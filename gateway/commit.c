@@ -220,13 +220,18 @@ int rh_commit_sources(struct rh_commit *commit, struct rh_source *sources, bool 
     return r < 0 ? r : flush(commit);
 }
 
-int rh_commit_forget(struct rh_commit *commit, const char *device)
+int rh_commit_gone(struct rh_commit *commit, const struct rh_source *source)
 {
     static const char *const kinds[] = {"state", "meta"};
+    int r = 0;
 
-    for (size_t i = 0; i < RH_COUNT(kinds); i++) {
-        struct rh_text text = begin(commit);
-        add_retained(commit, &text, kinds[i], device, NULL);
+    for (size_t d = 0; r == 0 && d < source->line->n_devices; d++) {
+        for (size_t i = 0; source->devices[d].gone && i < RH_COUNT(kinds); i++) {
+            if ((r = room(commit)) < 0)
+                return r;
+            struct rh_text text = begin(commit);
+            add_retained(commit, &text, kinds[i], source->line->devices[d].name, NULL);
+        }
     }
     return flush(commit);
 }

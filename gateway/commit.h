@@ -31,8 +31,8 @@ void rh_commit_free(struct rh_commit *commit);
  * store's negative errno: what was not stored is still with its sources. */
 RH_MUST_USE int rh_commit_sources(struct rh_commit *commit, struct rh_source *sources, bool all);
 
-/* Clears the retained messages of a device that is no longer configured. */
-RH_MUST_USE int rh_commit_forget(struct rh_commit *commit, const char *device);
+/* Clears the retained messages of the devices that are gone. */
+RH_MUST_USE int rh_commit_gone(struct rh_commit *commit, const struct rh_source *source);
 
 const struct rh_commit_counts *rh_commit_counts(const struct rh_commit *commit);
 

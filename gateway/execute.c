@@ -27,6 +27,11 @@ struct rh_execute {
     size_t at, written;
     enum rh_poll_outcome outcome; /* of the last write */
     uint8_t exception;
+    bool has_old[RH_COMMAND_POINTS]; /* what the points were before the command */
+    struct {
+        uint8_t kind;
+        uint64_t bits;
+    } old[RH_COMMAND_POINTS];
     unsigned tries; /* of the transaction at hand */
     int64_t not_before_us;
     uint32_t captured_point;
@@ -105,6 +110,11 @@ static void answer(struct rh_execute *execute, enum rh_command_status status, en
             (struct rh_reading){.point = record.point, .quality = RH_NA, .mono_us = rh_mono_us()};
     if (!execute->captured)
         record.reading.wall_ms = rh_wall_ms();
+    if (command->kind == RH_COMMAND_SET && execute->at < RH_COMMAND_POINTS) {
+        record.has_old = execute->has_old[execute->at];
+        record.old.kind = execute->old[execute->at].kind;
+        record.old.bits = execute->old[execute->at].bits;
+    }
     execute->at++;
     record.last = execute->at == command->n && !command->more;
     execute->active = execute->at < command->n;
@@ -121,6 +131,27 @@ static void answer_rest(struct rh_execute *execute, enum rh_command_status statu
         answer(execute, status, code, 0);
 }
 
+/* Notes what the points are before they are written; false if one would change by more than it may. */
+static bool note_old(struct rh_execute *execute)
+{
+    bool allowed = true;
+
+    for (uint16_t i = 0; i < execute->command.n; i++) {
+        const struct rh_command_value *wanted = &execute->command.values[i];
+        const struct rh_point *point = &execute->options.line->points[wanted->point];
+        struct rh_value old = {0};
+        double from = 0, to = 0;
+        bool known = rh_outlet_number(execute->options.outlet, wanted->point, &old);
+
+        execute->has_old[i] = known;
+        execute->old[i].kind = old.kind;
+        execute->old[i].bits = old.kind == RH_VALUE_BOOL ? old.boolean : old.u64;
+        if (point->max_delta > 0 && rh_value_number(&wanted->value, &to))
+            allowed = allowed && known && rh_value_number(&old, &from) && fabs(to - from) <= point->max_delta;
+    }
+    return allowed;
+}
+
 bool rh_execute_due(struct rh_execute *execute, int64_t now_us)
 {
     while (!execute->active) {
@@ -131,8 +162,11 @@ bool rh_execute_due(struct rh_execute *execute, int64_t now_us)
         execute->tries = 0;
         execute->not_before_us = 0;
         execute->captured = false;
+        bool allowed = execute->command.kind == RH_COMMAND_GET || note_old(execute);
         if (now_us > execute->command.expires_us)
             answer_rest(execute, RH_STATUS_EXPIRED, RH_CODE_NONE);
+        else if (!allowed)
+            answer_rest(execute, RH_STATUS_REJECTED, RH_CODE_RANGE);
     }
     return now_us >= execute->not_before_us;
 }

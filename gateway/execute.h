@@ -15,6 +15,7 @@
 #include "core/command.h"
 #include "core/ring.h"
 #include "drivers/driver.h"
+#include "gateway/outlet.h"
 
 struct rh_execute;
 
@@ -25,6 +26,7 @@ struct rh_execute_options {
     const struct rh_plan *plan;
     struct rh_ring *commands;                 /* borrowed: who asks, pushes here */
     struct rh_ring *answers[RH_ORIGIN_COUNT]; /* borrowed; NULL: nobody listens */
+    const struct rh_outlet *outlet;           /* what is known of the points */
     const struct rh_sink *sink;               /* the poller's own: readings go on to it */
 };
 

@@ -15,21 +15,23 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "gateway/commit.h"
+#include "gateway/passing.h"
 #include "gateway/thread.h"
+#include "mqtt/value.h"
 
 #define RETRY_US 1000000
 #define BEAT_US 1000000
-#define REMOVE_WAIT_MS 30000
+#define REMOVE_WAIT_US 30000000
+#define REMOVE_TRY_US 10000000
 #define REQUEST_RING_BYTES 65536
 #define TAKE_MAX 4096 /* records of one line between two looks at the others */
 
-enum request_kind { REQUEST_ADD, REQUEST_REMOVE, REQUEST_FORGET, REQUEST_REFRESH, REQUEST_SET };
+enum request_kind { REQUEST_ADD, REQUEST_REMOVE, REQUEST_REFRESH, REQUEST_VALUES, REQUEST_SET };
 
 struct request {
     enum request_kind kind;
     struct rh_source *source;
     int64_t commit_interval_ms, max_size_bytes;
-    char device[RH_NAME_MAX + 1];
 };
 
 struct rh_keeper {
@@ -39,7 +41,8 @@ struct rh_keeper {
     struct rh_store *store;
     struct rh_store_shared *shared;
     struct rh_ring *requests;
-    int done_bell; /* a removal has been carried out */
+    _Atomic(struct rh_source *) removed; /* the last one that was let go of */
+    int done_bell;                       /* a removal has been carried out */
     struct rh_source *sources;
     int64_t commit_us; /* the next commit; RH_NEVER while nothing waits */
     int64_t measure_us;
@@ -48,7 +51,8 @@ struct rh_keeper {
 
 static struct rh_source_limits limits_of(struct rh_keeper *keeper)
 {
-    struct rh_source_limits limits = {.payload_bytes = RH_MESSAGE_BYTES, .overhead_bytes = 512};
+    struct rh_source_limits limits = {
+        .payload_bytes = RH_MESSAGE_BYTES, .overhead_bytes = 512, .no_data = !keeper->options.data};
     int64_t broker = rh_gauge_get(&keeper->view.max_payload);
 
     if (broker > 0 && (size_t)broker < limits.payload_bytes)
@@ -121,18 +125,51 @@ static void set_all(struct rh_keeper *keeper, const struct request *request)
     rh_store_set_max_size(keeper->store, request->max_size_bytes);
 }
 
+/* Retained values of devices that are gone. Best effort: they are said at QoS 0, to a broker that is there.
+ */
+static void clear_values(struct rh_keeper *keeper, const struct rh_source *source)
+{
+    char topic[RH_TOPIC_MAX];
+
+    for (size_t p = 0; source->board && p < source->line->n_points; p++) {
+        const struct rh_point *point = &source->line->points[p];
+
+        if (!source->devices[point->device].gone)
+            continue;
+        snprintf(topic, sizeof(topic), "%s/value/%s/%s", keeper->options.root,
+                 source->line->devices[point->device].name, point->name);
+        if (!rh_passing_offer(keeper->options.passing, topic, "", 0))
+            return;
+    }
+}
+
+/* What is left of a line that has ended. A store that fails is given REMOVE_TRY_US; what it does not take
+ * then is lost, and said. */
 static void remove_source(struct rh_keeper *keeper, struct rh_source *source)
 {
-    for (int tries = 0; tries < 1000 && !drain(keeper, source); tries++)
-        if (!commit(keeper, false))
+    int64_t until_us = rh_mono_us() + REMOVE_TRY_US;
+    bool emptied = false, stored = false;
+
+    while (!(emptied && stored)) {
+        emptied = drain(keeper, source);
+        stored = settle(keeper, rh_commit_sources(keeper->commit, keeper->sources, emptied));
+        if (stored)
+            continue;
+        if (rh_mono_us() > until_us)
             break;
-    commit(keeper, true);
+        poll(NULL, 0, RETRY_US / 10000);
+    }
+    if (!(emptied && stored))
+        rh_log(RH_LOG_ERROR, "store", "line %s: its last readings could not be stored", source->line->name);
+    settle(keeper, rh_commit_gone(keeper->commit, source));
+    clear_values(keeper, source);
     for (struct rh_source **at = &keeper->sources; *at; at = &(*at)->next) {
         if (*at == source) {
             *at = source->next;
             break;
         }
     }
+    atomic_store(&keeper->removed, source);
     rh_bell_ring(keeper->done_bell);
 }
 
@@ -150,8 +187,10 @@ static void serve_requests(struct rh_keeper *keeper)
         case REQUEST_REMOVE:
             remove_source(keeper, request.source);
             break;
-        case REQUEST_FORGET:
-            settle(keeper, rh_commit_forget(keeper->commit, request.device));
+        case REQUEST_VALUES:
+            for (struct rh_source *source = keeper->sources; source; source = source->next)
+                if (source->board)
+                    rh_board_refresh(source->board);
             break;
         case REQUEST_REFRESH:
             for (struct rh_source *source = keeper->sources; source; source = source->next)
@@ -174,6 +213,36 @@ static bool any_due(const struct rh_keeper *keeper)
     return false;
 }
 
+/* Offers the values that are due; what finds no room has its turn at the next step. */
+static bool show_values(struct rh_keeper *keeper, struct rh_source *source)
+{
+    struct rh_reading reading;
+
+    while (source->board && rh_board_next(source->board, &reading)) {
+        const struct rh_point *point = &source->line->points[reading.point];
+        char topic[RH_TOPIC_MAX], bytes[RH_TEXT_MAX + 64];
+        struct rh_text text;
+
+        rh_text_init(&text, bytes, sizeof(bytes));
+        snprintf(topic, sizeof(topic), "%s/value/%s/%s", keeper->options.root,
+                 source->line->devices[point->device].name, point->name);
+        if (rh_value_text(&text, point, &reading) &&
+            !rh_passing_offer(keeper->options.passing, topic, text.at, text.len))
+            return false;
+        rh_board_shown(source->board, reading.point);
+    }
+    return true;
+}
+
+static void show_all_values(struct rh_keeper *keeper)
+{
+    if (!rh_gauge_get(keeper->options.connected))
+        return;
+    for (struct rh_source *source = keeper->sources; source; source = source->next)
+        if (!show_values(keeper, source))
+            return;
+}
+
 static void step(struct rh_keeper *keeper)
 {
     bool failing = rh_gauge_get(&keeper->view.failing) != 0;
@@ -190,6 +259,8 @@ static void step(struct rh_keeper *keeper)
     } else if (!failing && any_due(keeper)) {
         commit(keeper, false);
     }
+    if (keeper->options.values)
+        show_all_values(keeper);
     if (now_us >= keeper->measure_us) {
         rh_store_measure(keeper->store);
         keeper->measure_us = now_us + BEAT_US;
@@ -283,20 +354,19 @@ void rh_keeper_add(struct rh_keeper *keeper, struct rh_source *source)
 int rh_keeper_remove(struct rh_keeper *keeper, struct rh_source *source)
 {
     struct pollfd done = {.fd = keeper->done_bell, .events = POLLIN};
+    int64_t until_us = rh_mono_us() + REMOVE_WAIT_US;
 
+    atomic_store(&keeper->removed, NULL);
     send_request(keeper, &(struct request){.kind = REQUEST_REMOVE, .source = source});
-    if (poll(&done, 1, REMOVE_WAIT_MS) <= 0)
-        return -ETIMEDOUT;
-    rh_bell_clear(keeper->done_bell);
+    while (atomic_load(&keeper->removed) != source) {
+        int64_t now_us = rh_mono_us();
+
+        if (now_us >= until_us)
+            return -ETIMEDOUT;
+        if (poll(&done, 1, rh_poll_timeout_ms(now_us, until_us)) > 0)
+            rh_bell_clear(keeper->done_bell);
+    }
     return 0;
-}
-
-void rh_keeper_forget(struct rh_keeper *keeper, const char *device)
-{
-    struct request request = {.kind = REQUEST_FORGET};
-
-    snprintf(request.device, sizeof(request.device), "%s", device);
-    send_request(keeper, &request);
 }
 
 void rh_keeper_refresh(struct rh_keeper *keeper)
@@ -309,4 +379,9 @@ void rh_keeper_set(struct rh_keeper *keeper, int64_t commit_interval_ms, int64_t
     send_request(keeper, &(struct request){.kind = REQUEST_SET,
                                            .commit_interval_ms = commit_interval_ms,
                                            .max_size_bytes = max_size_bytes});
+}
+
+void rh_keeper_refresh_values(struct rh_keeper *keeper)
+{
+    send_request(keeper, &(struct request){.kind = REQUEST_VALUES});
 }

@@ -9,6 +9,7 @@
 #ifndef RH_GATEWAY_KEEPER_H
 #define RH_GATEWAY_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/counter.h"
@@ -21,7 +22,11 @@ struct rh_keeper_options {
     const char *gateway; /* borrowed for the keeper's life, as is root */
     const char *root;
     int64_t commit_interval_ms;
-    int uplink_bell; /* rung after every commit */
+    bool data;                 /* a format of history is configured */
+    bool values;               /* format `value` is */
+    struct rh_ring *passing;   /* to the uplink; borrowed */
+    const rh_gauge *connected; /* of the uplink: values are only offered to a broker that is there */
+    int uplink_bell;           /* rung after every commit */
 };
 
 struct rh_keeper_view {
@@ -46,17 +51,16 @@ struct rh_keeper_view *rh_keeper_view(struct rh_keeper *keeper);
 /* Main thread. From now on the keeper serves `source`; it stays the caller's. */
 void rh_keeper_add(struct rh_keeper *keeper, struct rh_source *source);
 
-/* Main thread; the source's poller has ended. Takes the rest of its ring, commits, and lets go of it; the
- * caller may free it when this returns. `gone` devices (all, if the line was removed) get their retained
- * messages cleared at the broker by rh_keeper_forget. Waits up to 30 s; -ETIMEDOUT: still in use, do not
- * free. */
+/* Main thread; the source's poller has ended. Takes the rest of its ring, commits, clears the retained
+ * messages of devices marked `gone`, and lets go of it; the caller may free it when this returns. Waits up to
+ * 30 s; -ETIMEDOUT: still in use, do not free. */
 RH_MUST_USE int rh_keeper_remove(struct rh_keeper *keeper, struct rh_source *source);
-
-/* Main thread. A device is no longer configured: its retained state and meta are cleared at the broker. */
-void rh_keeper_forget(struct rh_keeper *keeper, const char *device);
 
 /* Any thread. The broker lost its retained messages: all states and metas are written again. */
 void rh_keeper_refresh(struct rh_keeper *keeper);
+
+/* Any thread. The broker was connected: all values that are known are said again. */
+void rh_keeper_refresh_values(struct rh_keeper *keeper);
 
 /* Main thread: a changed [store] section. */
 void rh_keeper_set(struct rh_keeper *keeper, int64_t commit_interval_ms, int64_t max_size_bytes);

@@ -30,37 +30,6 @@ void rh_config_ref_drop(struct rh_config_ref *ref)
     free(ref);
 }
 
-/* A source that the keeper did not let go of in time stays allocated: a leak, not a crash. */
-static void end_line(struct rh_lines *lines, struct rh_running_line *line)
-{
-    rh_poller_free(line->poller);
-    if (line->source && rh_keeper_remove(lines->keeper, line->source) < 0) {
-        rh_log(RH_LOG_ERROR, "keeper", "line %s: its last readings could not be stored in time",
-               line->conf->name);
-        return;
-    }
-    rh_source_free(line->source);
-    rh_config_ref_drop(line->ref);
-}
-
-static int start_line(struct rh_lines *lines, const struct rh_line_conf *conf, struct rh_config_ref *ref,
-                      struct rh_running_line *ret_line)
-{
-    struct rh_running_line line = {.conf = conf};
-    int r = rh_source_new(conf, rh_keeper_bell(lines->keeper), &line.source);
-
-    if (r == 0)
-        r = rh_poller_new(conf, line.source->ring, &line.poller);
-    if (r < 0) {
-        rh_source_free(line.source);
-        return r;
-    }
-    rh_keeper_add(lines->keeper, line.source);
-    line.ref = rh_config_ref_take(ref);
-    *ret_line = line;
-    return rh_poller_start(line.poller);
-}
-
 static const struct rh_line_conf *find_line(const struct rh_config *config, const char *name)
 {
     for (size_t i = 0; i < config->n_lines; i++)
@@ -79,12 +48,50 @@ static bool has_device(const struct rh_config *config, const char *name)
 }
 
 /* Devices that the new configuration no longer has lose their retained messages at the broker. */
-static void forget_devices(struct rh_lines *lines, const struct rh_line_conf *conf,
-                           const struct rh_config *config)
+static void mark_gone(struct rh_source *source, const struct rh_config *config)
 {
-    for (size_t d = 0; d < conf->n_devices; d++)
-        if (!has_device(config, conf->devices[d].name))
-            rh_keeper_forget(lines->keeper, conf->devices[d].name);
+    for (size_t d = 0; d < source->line->n_devices; d++)
+        source->devices[d].gone = !has_device(config, source->line->devices[d].name);
+}
+
+/* A source that the keeper did not let go of in time stays allocated: a leak, not a crash. */
+static void end_line(struct rh_lines *lines, struct rh_running_line *line, const struct rh_config *config)
+{
+    rh_poller_free(line->poller);
+    if (config)
+        mark_gone(line->source, config);
+    if (rh_keeper_remove(lines->keeper, line->source) < 0) {
+        rh_log(RH_LOG_ERROR, "keeper", "line %s: its last readings could not be stored in time",
+               line->conf->name);
+        return;
+    }
+    rh_source_free(line->source);
+    rh_config_ref_drop(line->ref);
+}
+
+static int start_line(struct rh_lines *lines, const struct rh_line_conf *conf, struct rh_config_ref *ref,
+                      struct rh_running_line *ret_line)
+{
+    struct rh_running_line line = {.conf = conf};
+    int r = rh_source_new(conf, rh_keeper_bell(lines->keeper), lines->values, &line.source);
+
+    if (r == 0) {
+        struct rh_poller_options options = {.line = conf, .ring = line.source->ring};
+
+        memcpy(options.answers, lines->answers, sizeof(options.answers));
+        r = rh_poller_new(&options, &line.poller);
+    }
+    if (r < 0) {
+        rh_source_free(line.source);
+        return r;
+    }
+    rh_keeper_add(lines->keeper, line.source);
+    line.ref = rh_config_ref_take(ref);
+    r = rh_poller_start(line.poller);
+    if (r < 0)
+        end_line(lines, &line, NULL);
+    *ret_line = line;
+    return r;
 }
 
 static bool unchanged(const struct rh_running_line *line, const struct rh_config *config)
@@ -107,9 +114,7 @@ static size_t end_changed(struct rh_lines *lines, const struct rh_config *config
             lines->at[kept++] = lines->at[i];
             continue;
         }
-        if (config)
-            forget_devices(lines, lines->at[i].conf, config);
-        end_line(lines, &lines->at[i]);
+        end_line(lines, &lines->at[i], config);
     }
     return kept;
 }

@@ -36,6 +36,8 @@ struct rh_lines {
     struct rh_running_line *at;
     size_t n;
     struct rh_keeper *keeper;
+    bool values; /* format `value` is configured: sources keep the newest values */
+    struct rh_ring *answers[RH_ORIGIN_COUNT]; /* of those who command; borrowed */
 };
 
 /* Brings the running lines in accord with `ref`: ends those that are gone or changed, then starts what is

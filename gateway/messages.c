@@ -53,7 +53,12 @@ static void put_enum(struct rh_text *text, const struct rh_point *point)
 {
     rh_text_put(text, ",\"enum\":{");
     for (size_t i = 0; i < point->n_labels; i++) {
-        rh_text_printf(text, "%s\"%lld\":", i ? "," : "", (long long)point->labels[i].code);
+        rh_text_put(text, i ? "," : "");
+        if (point->type == RH_TYPE_STR)
+            rh_text_json(text, point->label_codes[i], strlen(point->label_codes[i]));
+        else
+            rh_text_printf(text, "\"%lld\"", (long long)point->labels[i].code);
+        rh_text_char(text, ':');
         rh_text_json(text, point->labels[i].label, strlen(point->labels[i].label));
     }
     rh_text_char(text, '}');
@@ -69,10 +74,14 @@ static void put_point(struct rh_text *text, const struct rh_point *point)
     }
     if (point->counter)
         rh_text_put(text, ",\"kind\":\"counter\"");
+    if (point->writable)
+        rh_text_put(text, ",\"writable\":true");
     if (point->has_min)
         put_number(text, "min", point->min);
     if (point->has_max)
         put_number(text, "max", point->max);
+    if (point->has_step)
+        put_number(text, "step", point->step);
     if (point->n_labels)
         put_enum(text, point);
     if (point->period_ms == RH_PERIOD_FASTEST)

@@ -16,101 +16,59 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "gateway/filter.h"
-#include "gateway/record.h"
+#include "gateway/execute.h"
+#include "gateway/outlet.h"
 #include "gateway/schedule.h"
 #include "gateway/thread.h"
 
 #define WAIT_MAX_US 1000000
+#define COMMANDS_IN_ROW 2 /* then a released read has its turn */
+#define COMMAND_RING_BYTES ((size_t)128 * 1024)
 
 struct rh_poller {
     struct rh_thread thread;
     char part[RH_NAME_MAX + 8]; /* "line NAME", for the log */
     const struct rh_line_conf *line;
     const struct rh_driver *driver;
-    struct rh_ring *ring;
     struct rh_poller_view view;
     struct rh_plan plan;
     struct rh_link *link;
     struct rh_schedule *schedule;
-    struct rh_filter_state *filters; /* one per point */
+    struct rh_ring *commands;
+    struct rh_execute *execute; /* NULL: the driver cannot be commanded */
+    struct rh_sink sink;
+    unsigned commands_in_row; /* transactions for commands since the last poll */
+    struct rh_outlet outlet;
+    int64_t *offline_us; /* per device: since when; 0: it is not */
     bool connected;
     bool told_lost;     /* the loss of the port is in the log */
-    bool states_due;    /* the ring dropped records: say all states again */
     unsigned attempts;  /* to connect, since the port was lost */
     int64_t connect_us; /* when to try next */
 };
 
-static void push(struct rh_poller *poller, const struct rh_record *record, size_t body)
-{
-    if (rh_ring_push(poller->ring, record, offsetof(struct rh_record, reading) + body) > 0)
-        poller->states_due = true;
-}
-
-static void push_state(struct rh_poller *poller, uint32_t device, bool online)
-{
-    struct rh_record record = {.kind = RH_RECORD_DEVICE, .device = {.device = device, .online = online}};
-
-    push(poller, &record, sizeof(record.device));
-}
-
 static void push_states(struct rh_poller *poller)
 {
-    poller->states_due = false;
+    poller->outlet.dropped = false;
     for (uint32_t d = 0; d < poller->line->n_devices; d++) {
         const struct rh_device_state *state = rh_schedule_device(poller->schedule, d);
         if (state->seen || state->offline)
-            push_state(poller, d, state->seen && !state->offline);
+            rh_outlet_state(&poller->outlet, d, state->seen && !state->offline);
     }
 }
 
-static void push_reading(struct rh_poller *poller, const struct rh_reading *reading)
-{
-    struct rh_record record = {.kind = RH_RECORD_READING};
-    const struct rh_point *point = &poller->line->points[reading->point];
-
-    record.reading = *reading;
-    if (!rh_filter_pass(point, &poller->filters[reading->point], &record.reading))
-        return;
-    rh_count(&poller->view.readings, 1);
-    push(poller, &record, rh_reading_size(&record.reading));
-}
-
-/* All points of a slice of the plan's order get the same bad quality, now. */
-static void push_quality(struct rh_poller *poller, const struct rh_block *block, enum rh_quality quality,
-                         uint8_t detail)
-{
-    struct rh_reading reading = {.quality = (uint8_t)quality, .detail = detail};
-
-    reading.mono_us = rh_mono_us();
-    reading.wall_ms = rh_wall_of(reading.mono_us);
-    for (uint32_t i = 0; i < block->count; i++) {
-        reading.point = poller->plan.order[block->first + i];
-        reading.urgent = poller->line->points[reading.point].class_ == RH_CLASS_URGENT;
-        push_reading(poller, &reading);
-    }
-}
-
-static void push_device_quality(struct rh_poller *poller, const struct rh_device_conf *device,
-                                enum rh_quality quality)
-{
-    struct rh_reading reading = {.quality = (uint8_t)quality};
-
-    reading.mono_us = rh_mono_us();
-    reading.wall_ms = rh_wall_of(reading.mono_us);
-    for (uint32_t i = 0; i < device->n_points; i++) {
-        reading.point = device->first_point + i;
-        push_reading(poller, &reading);
-    }
-}
-
-static void count_online(struct rh_poller *poller)
+/* For those who look on: the state of every device. */
+static void show_states(struct rh_poller *poller)
 {
     int64_t online = 0;
 
     for (uint32_t d = 0; d < poller->line->n_devices; d++) {
         const struct rh_device_state *state = rh_schedule_device(poller->schedule, d);
-        online += state->seen && !state->offline;
+        bool up = poller->connected && state->seen && !state->offline;
+        bool down = !poller->connected || state->offline;
+
+        rh_gauge_set(&poller->view.devices[d].known,
+                     up ? RH_DEVICE_ONLINE : (down ? RH_DEVICE_OFFLINE : RH_DEVICE_UNKNOWN));
+        online += up;
     }
     rh_gauge_set(&poller->view.devices_online, online);
 }
@@ -118,28 +76,35 @@ static void count_online(struct rh_poller *poller)
 static void device_online(struct rh_poller *poller, uint32_t d)
 {
     const struct rh_device_conf *device = &poller->line->devices[d];
+    int64_t away_s = (rh_mono_us() - poller->offline_us[d]) / 1000000;
 
-    rh_log_device(RH_LOG_NOTICE, poller->part, device->name, "%s (address %s) answers", device->name,
-                  device->address);
-    push_state(poller, d, true);
-    count_online(poller);
+    if (poller->offline_us[d] == 0)
+        rh_log_device(RH_LOG_NOTICE, poller->part, device->name, "%s (address %s) answers", device->name,
+                      device->address);
+    else
+        rh_log_device(RH_LOG_NOTICE, poller->part, device->name, "%s (address %s) answers again after %lld s",
+                      device->name, device->address, (long long)away_s);
+    poller->offline_us[d] = 0;
+    rh_outlet_state(&poller->outlet, d, true);
+    show_states(poller);
 }
 
 static void device_offline(struct rh_poller *poller, uint32_t d, const char *why)
 {
     const struct rh_device_conf *device = &poller->line->devices[d];
 
-    rh_log_device(RH_LOG_WARNING, poller->part, device->name,
-                  "%s (address %s) is offline: %s; asked again every 10 s at most", device->name,
+    rh_log_device(RH_LOG_WARNING, poller->part, device->name, "%s (address %s) is offline: %s", device->name,
                   device->address, why);
-    push_device_quality(poller, device, RH_OFFLINE);
-    push_state(poller, d, false);
-    count_online(poller);
+    poller->offline_us[d] = rh_mono_us();
+    rh_outlet_offline(&poller->outlet, d);
+    show_states(poller);
 }
 
 static void sink_reading(void *context, const struct rh_reading *reading)
 {
-    push_reading(context, reading);
+    struct rh_poller *poller = context;
+
+    rh_outlet_reading(&poller->outlet, reading);
 }
 
 static void sink_heard(void *context, uint32_t device)
@@ -150,9 +115,23 @@ static void sink_heard(void *context, uint32_t device)
         device_online(poller, device);
 }
 
+static void sink_silent(void *context, uint32_t device)
+{
+    struct rh_poller *poller = context;
+
+    if (rh_schedule_silent(poller->schedule, device, rh_mono_us()) == RH_EVENT_OFFLINE)
+        device_offline(poller, device, "nothing is heard of it");
+}
+
 static void sink_late(void *context, const struct rh_block *block)
 {
     sink_heard(context, block->device);
+}
+
+static void push_quality(struct rh_poller *poller, const struct rh_block *block, enum rh_quality quality,
+                         uint8_t detail)
+{
+    rh_outlet_quality(&poller->outlet, &poller->plan.order[block->first], block->count, quality, detail);
 }
 
 /* What the outcome of a poll means for the points that were asked for. */
@@ -161,8 +140,10 @@ static void tell_points(struct rh_poller *poller, const struct rh_block *block, 
 {
     if (event == RH_EVENT_OFFLINE || event == RH_EVENT_SPLIT || event == RH_EVENT_AGAIN)
         return; /* said for the whole device, or not decided yet */
-    if (rh_schedule_device(poller->schedule, block->device)->offline)
+    if (rh_schedule_device(poller->schedule, block->device)->offline) {
+        rh_outlet_still_offline(&poller->outlet, block->device);
         return;
+    }
     if (event == RH_EVENT_UNSUPPORTED)
         push_quality(poller, block, RH_UNSUPPORTED, 0);
     else if (outcome == RH_POLL_TIMEOUT)
@@ -177,9 +158,9 @@ static const char *failure_text(enum rh_poll_outcome outcome)
 {
     switch (outcome) {
     case RH_POLL_GARBAGE:
-        return "only damaged answers";
+        return "only damaged answers; asked again every 10 s at most";
     case RH_POLL_EXCEPTION:
-        return "the gateway in front of it says that it does not answer";
+        return "the gateway in front of it says that it does not answer; asked again every 10 s at most";
     case RH_POLL_OK:
     case RH_POLL_TIMEOUT:
     case RH_POLL_CLOSED:
@@ -187,7 +168,7 @@ static const char *failure_text(enum rh_poll_outcome outcome)
     case RH_POLL_LOST:
         break;
     }
-    return "no answer";
+    return "no answer; asked again every 10 s at most";
 }
 
 static void tell_event(struct rh_poller *poller, const struct rh_block *block, enum rh_poll_outcome outcome,
@@ -230,10 +211,10 @@ static void tell_lost(struct rh_poller *poller, const char *why)
     rh_log(RH_LOG_ERROR, poller->part, "%s", why);
     poller->told_lost = true;
     for (uint32_t d = 0; d < poller->line->n_devices; d++) {
-        push_device_quality(poller, &poller->line->devices[d], RH_OFFLINE);
-        push_state(poller, d, false);
+        poller->offline_us[d] = poller->offline_us[d] ? poller->offline_us[d] : rh_mono_us();
+        rh_outlet_offline(&poller->outlet, d);
     }
-    rh_gauge_set(&poller->view.devices_online, 0);
+    show_states(poller);
 }
 
 static void try_connect(struct rh_poller *poller)
@@ -252,27 +233,28 @@ static void try_connect(struct rh_poller *poller)
     poller->told_lost = false;
     rh_gauge_set(&poller->view.connected, 1);
     rh_schedule_restart(poller->schedule, rh_mono_us());
-    poller->states_due = true;
+    poller->outlet.dropped = true; /* all states are new to the keeper */
 }
 
 static void poll_once(struct rh_poller *poller, uint32_t slot)
 {
-    const struct rh_sink sink = {.context = poller,
-                                 .wake = poller->thread.bell,
-                                 .heard = sink_heard,
-                                 .reading = sink_reading,
-                                 .late = sink_late};
     struct rh_block block = *rh_schedule_block(poller->schedule, slot);
     struct rh_poll_result result = {.start_us = rh_mono_us()};
     enum rh_poll_outcome outcome =
-        poller->driver->poll(poller->link, poller->plan.order, &block, &sink, &result);
+        poller->driver->poll(poller->link, poller->plan.order, &block, &poller->sink, &result);
 
+    poller->commands_in_row = 0;
+    if (block.listens)
+        rh_bell_clear(poller->thread.bell); /* it ended the poll; what it rang for is looked at next */
     rh_count(&poller->view.polls, 1);
     if (outcome == RH_POLL_LOST) {
         lose_port(poller, result.error);
         return;
     }
     enum rh_poll_event event = rh_schedule_done(poller->schedule, slot, outcome, &result, rh_mono_us());
+    if (!block.listens)
+        rh_device_stats_add(&poller->view.devices[block.device], outcome, &result, rh_mono_us());
+    atomic_store(&poller->view.missed, rh_schedule_missed(poller->schedule));
     tell_event(poller, &block, outcome, &result, event);
 }
 
@@ -296,23 +278,58 @@ static void wait_until(struct rh_poller *poller, int64_t until_us)
         poller->connect_us = rh_mono_us();
 }
 
+/* Commands go ahead of polls, but two in a row at most while a read is due. */
+static bool command_first(struct rh_poller *poller, const struct rh_pick *pick, int64_t now_us)
+{
+    if (!poller->execute || !rh_execute_due(poller->execute, now_us))
+        return false;
+    return poller->commands_in_row < COMMANDS_IN_ROW || pick->kind == RH_PICK_WAIT;
+}
+
+static void command_once(struct rh_poller *poller)
+{
+    struct rh_poll_result result = {.start_us = rh_mono_us()};
+
+    poller->commands_in_row++;
+    rh_count(&poller->view.commands, 1);
+    if (rh_execute_step(poller->execute, &result) == RH_POLL_LOST)
+        lose_port(poller, result.error);
+}
+
+static void step_away(struct rh_poller *poller, int64_t now_us)
+{
+    if (now_us >= poller->connect_us)
+        try_connect(poller);
+    if (poller->connected)
+        return;
+    if (poller->execute)
+        rh_execute_refuse_all(poller->execute);
+    wait_until(poller, poller->connect_us);
+}
+
+static int64_t wake_us(const struct rh_poller *poller, const struct rh_pick *pick)
+{
+    int64_t command_us = poller->execute ? rh_execute_wake_us(poller->execute) : RH_NEVER;
+
+    return command_us < pick->until_us ? command_us : pick->until_us;
+}
+
 static void step(struct rh_poller *poller)
 {
     int64_t now_us = rh_mono_us();
 
     rh_gauge_set(&poller->view.beat_us, now_us);
     if (!poller->connected) {
-        if (now_us >= poller->connect_us)
-            try_connect(poller);
-        if (!poller->connected)
-            wait_until(poller, poller->connect_us);
+        step_away(poller, now_us);
         return;
     }
-    if (poller->states_due)
+    if (poller->outlet.dropped)
         push_states(poller);
     struct rh_pick pick = rh_schedule_next(poller->schedule, now_us);
-    if (pick.kind == RH_PICK_WAIT)
-        wait_until(poller, pick.until_us);
+    if (command_first(poller, &pick, now_us))
+        command_once(poller);
+    else if (pick.kind == RH_PICK_WAIT)
+        wait_until(poller, wake_us(poller, &pick));
     else
         poll_once(poller, pick.slot);
 }
@@ -324,44 +341,78 @@ static void *body(void *context)
     rh_clock_precise();
     while (!rh_thread_stopping(&poller->thread))
         step(poller);
+    if (poller->execute)
+        rh_execute_refuse_all(poller->execute); /* whoever asked is not left waiting */
     poller->driver->disconnect(poller->link);
     return NULL;
 }
 
-static int build(struct rh_poller *poller)
+static int build_execute(struct rh_poller *poller, const struct rh_poller_options *options)
+{
+    struct rh_execute_options execute = {.driver = poller->driver,
+                                         .line = poller->line,
+                                         .link = poller->link,
+                                         .plan = &poller->plan,
+                                         .outlet = &poller->outlet,
+                                         .sink = &poller->sink};
+
+    if (!poller->driver->write)
+        return 0;
+    int r = rh_ring_new(COMMAND_RING_BYTES, poller->thread.bell, &poller->commands);
+    if (r < 0)
+        return r;
+    execute.commands = poller->commands;
+    memcpy(execute.answers, options->answers, sizeof(execute.answers));
+    return rh_execute_new(&execute, &poller->execute);
+}
+
+static int build(struct rh_poller *poller, const struct rh_poller_options *options)
 {
     int r = poller->driver->plan(poller->line, &poller->plan);
 
+    poller->sink = (struct rh_sink){.context = poller,
+                                    .wake = poller->thread.bell,
+                                    .heard = sink_heard,
+                                    .reading = sink_reading,
+                                    .late = sink_late,
+                                    .silent = sink_silent};
     if (r == 0)
         r = poller->driver->open(poller->line, &poller->view.line, &poller->link);
     if (r == 0)
         r = rh_schedule_new(poller->driver, poller->line, &poller->plan, rh_mono_us(), &poller->schedule);
-    if (r < 0)
-        return r;
-    poller->filters = calloc(poller->line->n_points + 1, sizeof(*poller->filters));
-    return poller->filters ? 0 : -ENOMEM;
+    if (r == 0)
+        r = build_execute(poller, options);
+    if (r == 0)
+        r = rh_outlet_init(&poller->outlet, poller->line, options->ring, &poller->view.readings);
+    return r;
 }
 
-int rh_poller_new(const struct rh_line_conf *line, struct rh_ring *ring, struct rh_poller **ret_poller)
+int rh_poller_new(const struct rh_poller_options *options, struct rh_poller **ret_poller)
 {
     struct rh_poller *poller = calloc(1, sizeof(*poller));
 
     if (!poller)
         return -ENOMEM;
-    snprintf(poller->part, sizeof(poller->part), "line %s", line->name);
-    poller->line = line;
-    poller->ring = ring;
-    poller->driver = rh_driver_of(line->schema);
+    poller->line = options->line;
+    snprintf(poller->part, sizeof(poller->part), "line %s", poller->line->name);
+    poller->driver = rh_driver_of(poller->line->schema);
     rh_gauge_set(&poller->view.beat_us, rh_mono_us());
+    poller->offline_us = calloc(poller->line->n_devices + 1, sizeof(*poller->offline_us));
+    poller->view.devices = calloc(poller->line->n_devices + 1, sizeof(*poller->view.devices));
     int r = rh_thread_init(&poller->thread);
     if (r == 0)
-        r = build(poller);
+        r = poller->view.devices && poller->offline_us ? build(poller, options) : -ENOMEM;
     if (r < 0) {
         rh_poller_free(poller);
         return r;
     }
     *ret_poller = poller;
     return 0;
+}
+
+bool rh_poller_command(struct rh_poller *poller, const struct rh_command *command)
+{
+    return poller->commands && rh_ring_offer(poller->commands, command, rh_command_size(command));
 }
 
 int rh_poller_start(struct rh_poller *poller)
@@ -383,10 +434,14 @@ void rh_poller_free(struct rh_poller *poller)
         return;
     rh_thread_fini(&poller->thread);
     rh_schedule_free(poller->schedule);
+    rh_execute_free(poller->execute);
+    rh_ring_free(poller->commands);
     if (poller->link)
         poller->driver->close(poller->link);
     rh_plan_fini(&poller->plan);
-    free(poller->filters);
+    rh_outlet_fini(&poller->outlet);
+    free(poller->view.devices);
+    free(poller->offline_us);
     free(poller);
 }
 

@@ -125,7 +125,7 @@ static uint32_t probe_slot(const struct rh_schedule *schedule, uint32_t device, 
     for (uint32_t i = 0; i < schedule->n_slots; i++) {
         const struct slot *slot = &schedule->slots[i];
 
-        if (slot->block.device != device || slot->not_before_us > now_us)
+        if (slot->block.device != device || slot->block.listens || slot->not_before_us > now_us)
             continue;
         if (best == schedule->n_slots || slot->block.cost_us < schedule->slots[best].block.cost_us)
             best = i;
@@ -158,7 +158,9 @@ static bool pick_probe(const struct rh_schedule *schedule, int64_t now_us, uint3
 
 static bool ready(const struct rh_schedule *schedule, const struct slot *slot, int64_t now_us)
 {
-    return !schedule->devices[slot->block.device].state.offline && slot->not_before_us <= now_us;
+    bool wanted = slot->block.listens || !schedule->devices[slot->block.device].state.offline;
+
+    return wanted && slot->not_before_us <= now_us;
 }
 
 static int64_t deadline_us(const struct slot *slot)
@@ -220,7 +222,7 @@ static int64_t next_wake(const struct rh_schedule *schedule)
         const struct device *device = &schedule->devices[slot->block.device];
         int64_t at_us = later(slot->not_before_us, fastest(slot) ? 0 : slot->release_us);
 
-        if (device->state.offline)
+        if (device->state.offline && !slot->block.listens)
             at_us = later(slot->not_before_us, later(device->probe_us, schedule->probe_gate_us));
         if (at_us < wake_us)
             wake_us = at_us;
@@ -264,7 +266,8 @@ static void advance(struct rh_schedule *schedule, struct slot *slot)
     int64_t periods = now_us < slot->release_us ? 1 : (now_us - slot->release_us) / period_us + 1;
 
     slot->release_us += periods * period_us;
-    schedule->missed += (uint64_t)(periods - 1);
+    if (!schedule->devices[slot->block.device].state.offline)
+        schedule->missed += (uint64_t)(periods - 1);
 }
 
 static enum rh_poll_event go_online(struct rh_schedule *schedule, uint32_t d, int64_t now_us)
@@ -376,10 +379,12 @@ enum rh_poll_event rh_schedule_done(struct rh_schedule *schedule, uint32_t index
     struct slot *slot = &schedule->slots[index];
     uint32_t device = slot->block.device;
 
-    if (schedule->devices[device].state.offline && outcome != RH_POLL_CLOSED)
+    if (schedule->devices[device].state.offline && !slot->block.listens && outcome != RH_POLL_CLOSED)
         schedule->probe_gate_us = now_us + (int64_t)((double)(now_us - result->start_us) / PROBE_SHARE);
     if (fastest(slot) && outcome != RH_POLL_CLOSED)
         schedule->fastest_gate_us = now_us + (int64_t)((double)(now_us - result->start_us) / FASTEST_SHARE);
+    if (slot->block.listens)
+        return RH_EVENT_NONE; /* it says nothing of one device */
     switch (outcome) {
     case RH_POLL_OK:
         advance(schedule, slot);
@@ -399,6 +404,17 @@ enum rh_poll_event rh_schedule_done(struct rh_schedule *schedule, uint32_t index
         break;
     }
     return RH_EVENT_NONE;
+}
+
+enum rh_poll_event rh_schedule_silent(struct rh_schedule *schedule, uint32_t device, int64_t now_us)
+{
+    struct rh_device_state *state = &schedule->devices[device].state;
+
+    if (state->offline)
+        return RH_EVENT_NONE;
+    *state = (struct rh_device_state){.seen = state->seen, .offline = true, .since_us = now_us};
+    schedule->devices[device].probe_us = now_us;
+    return RH_EVENT_OFFLINE;
 }
 
 enum rh_poll_event rh_schedule_answered(struct rh_schedule *schedule, uint32_t device, int64_t now_us)

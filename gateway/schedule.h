@@ -61,6 +61,10 @@ enum rh_poll_event rh_schedule_done(struct rh_schedule *schedule, uint32_t slot,
 /* A valid answer of this device came outside of its poll (late). ONLINE or NONE. */
 enum rh_poll_event rh_schedule_answered(struct rh_schedule *schedule, uint32_t device, int64_t now_us);
 
+/* This device, which speaks unasked, has been silent for too long. OFFLINE or NONE; what listens to it goes
+ * on. */
+enum rh_poll_event rh_schedule_silent(struct rh_schedule *schedule, uint32_t device, int64_t now_us);
+
 struct rh_device_state {
     bool seen; /* has ever answered */
     bool offline;
@@ -70,7 +74,7 @@ struct rh_device_state {
 };
 const struct rh_device_state *rh_schedule_device(const struct rh_schedule *schedule, uint32_t device);
 
-/* Releases that passed unserved since the start. */
+/* Releases that passed unserved since the start; those of offline devices do not count. */
 uint64_t rh_schedule_missed(const struct rh_schedule *schedule);
 
 #endif

@@ -8,8 +8,8 @@
 #include "mqtt/codec.h"
 
 #define RING_BYTES ((size_t)256 * 1024)
-#define PACKED_BYTES                                                                                         \
-    ((size_t)16 * 1024) /* a packed reading is smaller than its bound in a message of that size */
+/* A packed reading is smaller than its bound in a message, so the message is full first. */
+#define PACKED_BYTES ((size_t)16 * 1024)
 
 static bool same_stream(const struct rh_stream *stream, const struct rh_device_conf *device,
                         const struct rh_point *point)
@@ -60,7 +60,7 @@ static size_t streams_at_most(const struct rh_line_conf *line)
     return per_device < line->n_points ? per_device : line->n_points;
 }
 
-int rh_source_new(const struct rh_line_conf *line, int bell, struct rh_source **ret_source)
+int rh_source_new(const struct rh_line_conf *line, int bell, bool values, struct rh_source **ret_source)
 {
     struct rh_source *source = calloc(1, sizeof(*source));
 
@@ -73,6 +73,8 @@ int rh_source_new(const struct rh_line_conf *line, int bell, struct rh_source **
     int r = source->streams && source->stream_of && source->devices ? 0 : -ENOMEM;
     if (r == 0)
         r = rh_ring_new(RING_BYTES, bell, &source->ring);
+    if (r == 0 && values)
+        r = rh_board_new(line, &source->board);
     for (size_t d = 0; r == 0 && d < line->n_devices; d++)
         r = add_device(source, &line->devices[d]);
     if (r < 0) {
@@ -91,6 +93,7 @@ void rh_source_free(struct rh_source *source)
     for (size_t s = 0; s < source->n_streams; s++)
         free(source->streams[s].packed.at);
     rh_ring_free(source->ring);
+    rh_board_free(source->board);
     free(source->streams);
     free(source->stream_of);
     free(source->devices);
@@ -138,6 +141,10 @@ static enum rh_take take_reading(struct rh_source *source, const struct rh_sourc
 {
     struct rh_stream *stream = &source->streams[source->stream_of[source->record.reading.point]];
 
+    if (!source->held && source->board)
+        rh_board_note(source->board, &source->record.reading);
+    if (limits->no_data)
+        return RH_TAKE_READING;
     if (!add_reading(source, stream, &source->record.reading, limits)) {
         stream->full = true;
         source->held = true;

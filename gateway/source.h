@@ -16,6 +16,8 @@
 #include "config/config.h"
 #include "core/reading.h"
 #include "core/ring.h"
+#include "gateway/board.h"
+#include "gateway/device_stats.h"
 #include "gateway/record.h"
 
 struct rh_stream {
@@ -28,11 +30,10 @@ struct rh_stream {
     struct rh_packed packed;
 };
 
-enum rh_device_known { RH_DEVICE_UNKNOWN, RH_DEVICE_OFFLINE, RH_DEVICE_ONLINE };
-
 struct rh_source_device {
     enum rh_device_known known;
     bool state_due, meta_due; /* their retained messages are to be written */
+    bool gone;                /* set before the removal: no longer configured, its retained messages go too */
 };
 
 struct rh_source {
@@ -42,18 +43,21 @@ struct rh_source {
     size_t n_streams;
     uint32_t *stream_of; /* per point */
     struct rh_source_device *devices;
-    bool held; /* `record` came off the ring but did not fit its stream yet */
+    struct rh_board *board; /* newest values; NULL without format `value` */
+    bool held;              /* `record` came off the ring but did not fit its stream yet */
     struct rh_record record;
     struct rh_source *next;
 };
 
-/* Makes the ring (bell borrowed) and the streams. 0 or -ENOMEM. */
-RH_MUST_USE int rh_source_new(const struct rh_line_conf *line, int bell, struct rh_source **ret_source);
+/* Makes the ring (bell borrowed), the streams, and with `values` the board. 0 or -ENOMEM. */
+RH_MUST_USE int rh_source_new(const struct rh_line_conf *line, int bell, bool values,
+                              struct rh_source **ret_source);
 void rh_source_free(struct rh_source *source);
 
 struct rh_source_limits {
     size_t payload_bytes;  /* of one message */
     size_t overhead_bytes; /* of the message around its readings, at most */
+    bool no_data;          /* no format of history is configured: readings only reach the board */
 };
 
 enum rh_take { RH_TAKE_EMPTY, RH_TAKE_READING, RH_TAKE_URGENT, RH_TAKE_FULL, RH_TAKE_STATE };

@@ -3,10 +3,9 @@
  * One session at a time with one broker of the list; the next of the list is tried when one cannot be
  * reached. A new broker is a new session: nothing of what flew to the former one is taken as delivered.
  */
-#include "gateway/uplink.h"
+#include "gateway/uplink_inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,165 +15,25 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/ring.h"
-#include "gateway/backoff.h"
-#include "gateway/messages.h"
-#include "gateway/thread.h"
-#include "mqtt/session.h"
+#include "gateway/passing.h"
 
-#define STATUS_BYTES 512
-#define PASSWORD_BYTES 1024
 #define PUBLISH_MAX 64        /* messages between two looks at the socket */
 #define REASON_TOO_LARGE 0x95 /* MQTT 5: packet too large */
+#define ROUTES_WAIT_MS 15000
 #define FAREWELL_MS 2000
 #define FLUSH_US 2000000
 #define BIRTH_AGAIN_US 10000000
 #define FOREVER_US 1000000 /* the longest wait without a beat */
 #define FLYING_US 10000    /* while acknowledgements are outstanding */
 
-struct rh_uplink {
-    struct rh_thread thread;
-    struct rh_uplink_options options;
-    struct rh_uplink_view view;
-    struct rh_flights *flights;
-    struct rh_session *session;
-    struct rh_status status;
-    struct rh_connect_info info;
-    struct rh_backoff backoff;
-    size_t broker;      /* of the list */
-    bool told_away;     /* the broker's absence is in the log */
-    bool told_storage;  /* so is a failing store */
-    bool birth_due;     /* somebody else wrote on our status topic */
-    int64_t connect_us; /* when to try next */
-    int64_t birth_us;   /* when the birth may be said again */
-    char status_topic[RH_TOPIC_MAX];
-    char password[PASSWORD_BYTES];
-    char birth[STATUS_BYTES], will[STATUS_BYTES];
-};
-
-static const struct rh_broker *broker_of(const struct rh_uplink *uplink)
-{
-    return &uplink->options.mqtt->brokers[uplink->broker];
-}
-
-/* Read at each new session, so that a changed password is taken up; one line, without its end. */
-static int read_password(struct rh_uplink *uplink)
-{
-    const char *path = uplink->options.mqtt->password_file;
-
-    uplink->password[0] = '\0';
-    if (!*path)
-        return 0;
-    RH_CLEANUP(rh_cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t n = read(fd, uplink->password, sizeof(uplink->password) - 1);
-    if (n < 0)
-        return -errno;
-    uplink->password[n] = '\0';
-    uplink->password[strcspn(uplink->password, "\r\n")] = '\0';
-    return 0;
-}
-
-static enum rh_session_version session_version(int version)
-{
-    static const enum rh_session_version versions[] = {
-        [RH_MQTT_AUTO] = RH_SESSION_AUTO, [RH_MQTT_5] = RH_SESSION_V5, [RH_MQTT_311] = RH_SESSION_V311};
-
-    return versions[version];
-}
-
-static int open_session(struct rh_uplink *uplink)
-{
-    const struct rh_mqtt_conf *mqtt = uplink->options.mqtt;
-    int r = read_password(uplink);
-
-    if (r < 0) {
-        rh_log(RH_LOG_ERROR, "mqtt", "cannot read %s: %s", mqtt->password_file, strerror(-r));
-        return r;
-    }
-    struct rh_session_options options = {
-        .url = broker_of(uplink)->url,
-        .client_id = mqtt->client_id,
-        .username = mqtt->username,
-        .password = uplink->password,
-        .version = session_version(mqtt->version),
-        .keepalive_s = (int)(mqtt->keepalive_ms / 1000),
-        .session_expiry_s = mqtt->session_expiry_ms / 1000,
-        .inflight = (int)mqtt->inflight,
-        .status_topic = uplink->status_topic,
-    };
-    r = rh_session_new(&options, &rh_flight_ops, uplink->flights, &uplink->session);
-    if (r < 0)
-        rh_log(RH_LOG_ERROR, "mqtt", "cannot open a session: %s", strerror(-r));
-    return r;
-}
-
-/* Birth and will carry the number of the session they belong to. */
-static void write_status(struct rh_uplink *uplink)
-{
-    struct rh_text text;
-
-    rh_text_init(&text, uplink->will, sizeof(uplink->will));
-    rh_message_offline(&text, &uplink->status, "lost");
-    rh_text_init(&text, uplink->birth, sizeof(uplink->birth));
-    rh_message_online(&text, &uplink->status);
-}
-
-static void connected(struct rh_uplink *uplink)
-{
-    int64_t overhead = RH_NAME_MAX + 400;
-
-    rh_log(RH_LOG_NOTICE, "mqtt", "connected to %s with MQTT %s as %s", broker_of(uplink)->url,
-           uplink->info.version >= 5 ? "5" : "3.1.1", uplink->info.client_id);
-    uplink->told_away = false;
-    rh_backoff_reset(&uplink->backoff);
-    rh_count(&uplink->view.connects, 1);
-    rh_gauge_set(&uplink->view.mqtt_version, uplink->info.version);
-    rh_gauge_set(uplink->options.max_payload,
-                 uplink->info.max_packet > overhead + 1024 ? uplink->info.max_packet - overhead : 0);
-}
-
-static void not_connected(struct rh_uplink *uplink, enum rh_connect_outcome outcome)
-{
-    int64_t pause_us = rh_backoff_next(&uplink->backoff, outcome == RH_CONNECT_CREDENTIALS ? 4 : 1);
-
-    if (!uplink->told_away)
-        rh_log(RH_LOG_WARNING, "mqtt", "%s: %s; readings are kept, trying again", broker_of(uplink)->url,
-               uplink->info.why);
-    if (uplink->options.mqtt->n_brokers > 1) { /* the next of the list, by a session of its own */
-        uplink->broker = (uplink->broker + 1) % uplink->options.mqtt->n_brokers;
-        rh_session_free(uplink->session);
-        uplink->session = NULL;
-        if (uplink->broker != 0)
-            pause_us = 0;
-    }
-    uplink->told_away = uplink->broker == 0;
-    uplink->connect_us = rh_mono_us() + pause_us;
-}
-
-static void try_connect(struct rh_uplink *uplink)
-{
-    if (!uplink->session && open_session(uplink) < 0) {
-        uplink->connect_us = rh_mono_us() + rh_backoff_next(&uplink->backoff, 1);
-        return;
-    }
-    int64_t number = rh_flights_new_session(uplink->flights);
-    uplink->status.session = number > 0 ? number : uplink->status.session + 1;
-    write_status(uplink);
-    enum rh_connect_outcome outcome =
-        rh_session_connect(uplink->session, uplink->will, uplink->birth, &uplink->info);
-    if (outcome == RH_CONNECT_OK)
-        connected(uplink);
-    else
-        not_connected(uplink, outcome);
-}
-
-/* Only the own status topic is subscribed to so far. A number above ours belongs to a twin with the same
- * client id; one below is a will that came late. Either way the topic must say online again. */
+/* Commands and the own status topic are subscribed to. On the latter a number above ours belongs to a twin
+ * with the same client id; one below is a will that came late. Either way the topic must say online again. */
 static void arrived(void *context, const struct rh_arrival *arrival)
 {
     struct rh_uplink *uplink = context;
 
+    if (rh_commander_arrived(uplink->commander, uplink->session, arrival))
+        return;
     if (strcmp(arrival->topic, uplink->status_topic) != 0)
         return;
     int64_t number = rh_message_session(arrival->payload, arrival->len);
@@ -240,16 +99,39 @@ static bool publish_one(struct rh_uplink *uplink)
     return r == 0;
 }
 
+/* State that is not history: what cannot be sent now is dropped, and said again after the next connect. */
+static void pass_on(struct rh_uplink *uplink, bool ready)
+{
+    struct rh_outgoing message = {.qos = 0, .retain = true};
+    const char *topic;
+
+    for (int n = 0; n < PUBLISH_MAX; n++) {
+        if (ready && rh_session_room(uplink->session) <= 0)
+            return;
+        if (!rh_passing_take(uplink->options.passing, uplink->passing, &topic, &message.payload,
+                             &message.len))
+            return;
+        snprintf(message.topic, sizeof(message.topic), "%s", topic);
+        if (ready && rh_session_publish(uplink->session, &message) == RH_PUBLISH_DOWN)
+            return;
+    }
+}
+
 static void publish(struct rh_uplink *uplink)
 {
     say_birth_again(uplink);
+    rh_commander_step(uplink->commander, uplink->session);
+    pass_on(uplink, true);
     for (int n = 0; n < PUBLISH_MAX && publish_one(uplink); n++)
         continue;
 }
 
 static void link_lost(struct rh_uplink *uplink)
 {
-    rh_log(RH_LOG_WARNING, "mqtt", "connection to %s lost; readings are kept", broker_of(uplink)->url);
+    const char *why = rh_session_why(uplink->session);
+
+    rh_log(RH_LOG_WARNING, "mqtt", "connection to %s lost%s%s; readings are kept",
+           rh_uplink_broker(uplink)->url, *why ? ": " : "", why);
     uplink->told_away = true;
     uplink->connect_us = rh_mono_us() + rh_backoff_next(&uplink->backoff, 1);
 }
@@ -261,8 +143,10 @@ static void measure(struct rh_uplink *uplink, enum rh_session_state state)
     if (uplink->session)
         rh_session_counters(uplink->session, &counters);
     atomic_store(&uplink->view.refused, counters.refused);
+    atomic_store(&uplink->view.no_subscriber, counters.no_subscriber);
     atomic_store(&uplink->view.session_lost, counters.session_lost);
     rh_gauge_set(&uplink->view.connected, state == RH_SESSION_READY);
+    rh_gauge_set(uplink->options.connected_gauge, state == RH_SESSION_READY);
     rh_gauge_set(&uplink->view.inflight, uplink->session ? rh_session_inflight(uplink->session) : 0);
 }
 
@@ -304,6 +188,28 @@ static bool wait_for_work(struct rh_uplink *uplink, enum rh_session_state state)
     return n <= 0 || fds[2].revents;
 }
 
+static void became_ready(struct rh_uplink *uplink)
+{
+    const char *why = rh_session_why(uplink->session);
+
+    if (*why)
+        rh_log(RH_LOG_WARNING, "mqtt", "%s", why);
+    rh_commander_connected(uplink->commander, uplink->session);
+    rh_gauge_set(uplink->options.connected_gauge, 1);
+    uplink->options.connected(uplink->options.keeper);
+}
+
+static void take_routes(struct rh_uplink *uplink)
+{
+    const struct rh_routes *wanted = atomic_load(&uplink->routes_wanted);
+
+    if (wanted == uplink->routes)
+        return;
+    rh_commander_set_routes(uplink->commander, wanted);
+    uplink->routes = wanted;
+    rh_bell_ring(uplink->routes_bell);
+}
+
 static enum rh_session_state run_session(struct rh_uplink *uplink, bool readable)
 {
     enum rh_session_state before = rh_session_state(uplink->session), state = before;
@@ -311,12 +217,15 @@ static enum rh_session_state run_session(struct rh_uplink *uplink, bool readable
     if (readable)
         state = rh_session_step(uplink->session, 1, arrived, uplink);
     check_verdict(uplink);
+    if (state == RH_SESSION_READY && uplink->state != RH_SESSION_READY)
+        became_ready(uplink);
     if (state == RH_SESSION_READY) {
         publish(uplink);
         state = rh_session_state(uplink->session);
     }
     if (before != RH_SESSION_DOWN && state == RH_SESSION_DOWN)
         link_lost(uplink);
+    uplink->state = state;
     return state;
 }
 
@@ -326,10 +235,14 @@ static void step(struct rh_uplink *uplink)
 
     rh_gauge_set(&uplink->view.beat_us, rh_mono_us());
     if (state == RH_SESSION_DOWN && rh_mono_us() >= uplink->connect_us) {
-        try_connect(uplink);
+        rh_uplink_connect(uplink);
         state = uplink->session ? rh_session_state(uplink->session) : RH_SESSION_DOWN;
     }
+    take_routes(uplink);
     bool readable = wait_for_work(uplink, state);
+    rh_commander_answers(uplink->commander, state == RH_SESSION_READY ? uplink->session : NULL);
+    if (state == RH_SESSION_DOWN)
+        pass_on(uplink, false);
     if (state != RH_SESSION_DOWN)
         state = run_session(uplink, readable);
     int r = rh_flights_tick(uplink->flights, rh_mono_us());
@@ -370,6 +283,20 @@ static void *body(void *context)
     return NULL;
 }
 
+static int build(struct rh_uplink *uplink)
+{
+    struct rh_commander_options options = {.mqtt = uplink->options.mqtt,
+                                           .commands = uplink->options.commands,
+                                           .flights = uplink->flights,
+                                           .shared = uplink->options.shared,
+                                           .answers = uplink->options.answers,
+                                           .keeper = uplink->options.keeper,
+                                           .resend_meta = uplink->options.resend_meta};
+
+    uplink->passing = malloc(RH_PASSING_BYTES);
+    return uplink->passing ? rh_commander_new(&options, &uplink->commander) : -ENOMEM;
+}
+
 int rh_uplink_new(const struct rh_uplink_options *options, struct rh_flights *flights,
                   struct rh_uplink **ret_uplink)
 {
@@ -386,9 +313,14 @@ int rh_uplink_new(const struct rh_uplink_options *options, struct rh_flights *fl
                                           .random = (uint64_t)rh_mono_us() ^ (uint64_t)getpid() << 32};
     snprintf(uplink->status_topic, sizeof(uplink->status_topic), "%s/status", options->mqtt->root);
     rh_gauge_set(&uplink->view.beat_us, rh_mono_us());
+    uplink->routes_bell = -1;
     int r = rh_thread_init(&uplink->thread);
+    if (r == 0)
+        r = rh_bell_open(&uplink->routes_bell);
+    if (r == 0)
+        r = build(uplink);
     if (r < 0) {
-        free(uplink);
+        rh_uplink_free(uplink);
         return r;
     }
     *ret_uplink = uplink;
@@ -405,7 +337,23 @@ void rh_uplink_free(struct rh_uplink *uplink)
     if (!uplink)
         return;
     rh_thread_fini(&uplink->thread);
+    rh_commander_free(uplink->commander);
+    rh_cleanup_close(&uplink->routes_bell);
+    free(uplink->passing);
     free(uplink);
+}
+
+void rh_uplink_set_routes(struct rh_uplink *uplink, const struct rh_routes *routes)
+{
+    struct pollfd taken = {.fd = uplink->routes_bell, .events = POLLIN};
+
+    if (atomic_load(&uplink->routes_wanted) == routes)
+        return;
+    atomic_store(&uplink->routes_wanted, routes);
+    rh_bell_ring(uplink->thread.bell);
+    while (uplink->thread.running && poll(&taken, 1, ROUTES_WAIT_MS) <= 0)
+        rh_log(RH_LOG_WARNING, "mqtt", "waiting for the uplink to let go of the former lines");
+    rh_bell_clear(uplink->routes_bell);
 }
 
 const struct rh_uplink_view *rh_uplink_view(const struct rh_uplink *uplink)

@@ -12,10 +12,10 @@
  * `v` is always there, empty if no reading of the scan has a value; `q` only when a quality is not good.
  * A good value needs no quality: that it is there says so.
  */
-#include <math.h>
 #include <string.h>
 
 #include "mqtt/codec.h"
+#include "mqtt/value.h"
 
 #define SCAN_SPAN_MS 10
 #define SCAN_READINGS_MAX 256
@@ -28,22 +28,11 @@ struct scan {
     bool marked; /* some quality is not good */
 };
 
-static bool finite_value(const struct rh_value *value)
-{
-    bool floating = value->kind == RH_VALUE_F64 || value->kind == RH_VALUE_F32;
-    return value->kind != RH_VALUE_NONE && (!floating || isfinite(value->f64));
-}
-
-static bool has_value(const struct rh_reading *reading)
-{
-    return (reading->quality == RH_GOOD || reading->quality == RH_UNCERTAIN) && finite_value(&reading->value);
-}
-
 /* A good reading without a value, and NaN and infinities, are "na". */
 static enum rh_quality quality_of(const struct rh_reading *reading)
 {
     bool valued = reading->quality == RH_GOOD || reading->quality == RH_UNCERTAIN;
-    return valued && !finite_value(&reading->value) ? RH_NA : (enum rh_quality)reading->quality;
+    return valued && !rh_value_finite(&reading->value) ? RH_NA : (enum rh_quality)reading->quality;
 }
 
 static bool joins(const struct scan *scan, const struct rh_reading *reading, const uint32_t *seen)
@@ -84,55 +73,6 @@ static void put_string(struct rh_text *text, const char *string)
     rh_text_json(text, string, strlen(string));
 }
 
-/* An enum's label, or false if the code has none. */
-static bool put_label(struct rh_text *text, const struct rh_point *point, const struct rh_value *value)
-{
-    int64_t code = 0;
-    if (value->kind == RH_VALUE_I64)
-        code = value->i64;
-    else if (value->kind == RH_VALUE_U64 && value->u64 <= INT64_MAX)
-        code = (int64_t)value->u64;
-    else if (value->kind == RH_VALUE_BOOL)
-        code = value->boolean;
-    else
-        return false;
-    const char *label = point->n_labels ? rh_point_label(point, code) : NULL;
-    if (label)
-        put_string(text, label);
-    return label != NULL;
-}
-
-static void put_value(struct rh_text *text, const struct rh_point *point, const struct rh_value *value)
-{
-    if (put_label(text, point, value))
-        return;
-    const char *fraction = rh_point_fractional(point) && point->n_labels == 0 ? ".0" : "";
-    switch ((enum rh_value_kind)value->kind) {
-    case RH_VALUE_I64:
-        rh_text_int(text, value->i64);
-        rh_text_put(text, fraction);
-        break;
-    case RH_VALUE_U64:
-        rh_text_uint(text, value->u64);
-        rh_text_put(text, fraction);
-        break;
-    case RH_VALUE_F64:
-        rh_text_double(text, value->f64);
-        break;
-    case RH_VALUE_F32:
-        rh_text_float(text, (float)value->f64);
-        break;
-    case RH_VALUE_BOOL:
-        rh_text_put(text, value->boolean ? "true" : "false");
-        break;
-    case RH_VALUE_TEXT:
-        rh_text_json(text, value->text, value->text_len);
-        break;
-    case RH_VALUE_NONE:
-        break;
-    }
-}
-
 static void put_key(struct rh_text *text, const char *name, bool first)
 {
     if (!first)
@@ -146,11 +86,11 @@ static void put_values(struct rh_text *text, const struct rh_codec_batch *batch,
     struct rh_reading reading;
     bool first = true;
     for (size_t at = scan->offset; at != scan->next && rh_packed_next(batch->readings, &at, &reading);) {
-        if (!has_value(&reading))
+        if (!rh_value_worth(&reading))
             continue;
         const struct rh_point *point = &batch->points[reading.point];
         put_key(text, point->name, first);
-        put_value(text, point, &reading.value);
+        rh_value_json(text, point, &reading.value);
         first = false;
     }
 }
@@ -238,7 +178,7 @@ static size_t bound(const struct rh_point *point, const struct rh_reading *readi
 {
     size_t entry = sizeof ",{\"t\":-9223372036854775808,\"v\":{},\"q\":{}}";
     size_t key = string_bound(point->name, strlen(point->name)) + sizeof ",:";
-    if (has_value(reading))
+    if (rh_value_worth(reading))
         entry += key + value_bound(point, &reading->value);
     if (quality_of(reading) != RH_GOOD)
         entry += key + sizeof "\"exception-255\"" + 2;

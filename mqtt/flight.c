@@ -48,6 +48,7 @@ static void drop(struct rh_flight_table *table, struct rh_flight_entry *entry)
 {
     size_t i = (size_t)(entry - table->at);
     table->bytes -= entry->bytes;
+    free((void *)(uintptr_t)entry->extra.correlation);
     table->n--;
     memmove(entry, entry + 1, (table->n - i) * sizeof(*entry));
 }
@@ -66,9 +67,11 @@ static int stop(struct rh_flight_table *table, int error, const char *deed)
 
 /* ---- before a packet leaves ---- */
 
-void rh_flight_begin(struct rh_flight_table *table, const struct rh_outgoing *message, int qos)
+void rh_flight_begin(struct rh_flight_table *table, const struct rh_outgoing *message,
+                     const struct rh_publish_extra *extra, int qos)
 {
     table->in_hand = message;
+    table->extra = extra;
     table->qos = qos;
     table->recorded = false;
 }
@@ -77,6 +80,19 @@ bool rh_flight_end(struct rh_flight_table *table)
 {
     table->in_hand = NULL;
     return table->recorded;
+}
+
+static int copy_extra(const struct rh_publish_extra *extra, struct rh_publish_extra *ret_extra)
+{
+    if (!extra)
+        return 0;
+    void *copy = malloc(extra->len + (extra->len == 0));
+    if (!copy)
+        return -ENOMEM;
+    if (extra->len > 0)
+        memcpy(copy, extra->correlation, extra->len);
+    *ret_extra = (struct rh_publish_extra){.correlation = copy, .len = extra->len};
+    return 0;
 }
 
 int rh_flight_put(struct rh_flight_table *table, uint16_t mid, size_t bytes)
@@ -88,10 +104,14 @@ int rh_flight_put(struct rh_flight_table *table, uint16_t mid, size_t bytes)
         return stop(table, -EPROTO, "named");
     struct rh_flight_entry entry = {.bytes = bytes,
                                     .flight = {.mid = mid, .row = message->row, .qos = table->qos}};
-    int rc = message->row ? table->ops->put(table->store, &entry.flight) : 0;
-    if (rc < 0)
+    int rc = copy_extra(table->extra, &entry.extra);
+    if (rc == 0 && message->row)
+        rc = table->ops->put(table->store, &entry.flight);
+    if (rc < 0) {
+        free((void *)(uintptr_t)entry.extra.correlation);
         return stop(table, rc, "recorded");
-    if (message->row == 0) {
+    }
+    if (message->row == 0 && message->kind == RH_BATCH_STATE) {
         table->status_mid = mid;
         table->status_done = false;
         table->status_reason = 0;
@@ -286,7 +306,9 @@ int rh_flight_open(struct rh_flight_table *table, const struct rh_flight_ops *op
 {
     *table =
         (struct rh_flight_table){.ops = ops, .store = store, .counters = counters, .fd = -1, .retain = true};
-    int rc = read_former(table, inflight);
+    int rc = rh_kept_open(&table->kept, ops, store);
+    if (rc == 0)
+        rc = read_former(table, inflight);
     table->persistence = rc == 0 ? rh_persistence_new(table) : NULL;
     if (table->persistence)
         return 0;
@@ -297,10 +319,12 @@ int rh_flight_open(struct rh_flight_table *table, const struct rh_flight_ops *op
 void rh_flight_close(struct rh_flight_table *table)
 {
     rh_persistence_free(table->persistence);
+    while (table->n > 0)
+        drop(table, &table->at[table->n - 1]);
     free(table->at);
+    rh_kept_close(&table->kept);
     table->persistence = NULL;
     table->at = NULL;
-    table->n = 0;
 }
 
 size_t rh_flight_rows(const struct rh_flight_table *table)

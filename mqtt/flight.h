@@ -14,6 +14,7 @@
 
 #include "core/base.h"
 #include "core/flight.h"
+#include "mqtt/kept.h"
 #include "mqtt/session.h"
 
 struct rh_flight_entry {
@@ -23,7 +24,8 @@ struct rh_flight_entry {
     bool released;           /* its PUBREC was seen before this connection: the verdict decides about it */
     bool held;               /* acknowledged, applied when the verdict is there */
     bool orphan;             /* handed back to the store; the library still waits for its PUBCOMP */
-    int reason;              /* what the broker said; >= 0x80: refused */
+    struct rh_publish_extra extra; /* its own copy */
+    int reason;                    /* what the broker said; >= 0x80: refused */
 };
 
 struct rh_persistence;
@@ -35,7 +37,8 @@ struct rh_flight_table {
     struct rh_persistence *persistence;
     struct rh_flight_entry *at;
     size_t n, cap;
-    size_t bytes; /* of all entries */
+    size_t bytes;        /* of all entries */
+    struct rh_kept kept; /* what arrived */
 
     int fd;        /* the connection that is stopped when a record cannot be written; -1: none */
     bool v5;       /* protocol of this connection: names of keys, layout of packets */
@@ -43,7 +46,8 @@ struct rh_flight_table {
     bool unsure;   /* no verdict yet */
     bool recorded; /* the message in hand has been put */
     int qos;       /* of the message in hand */
-    const struct rh_outgoing *in_hand; /* between begin and end; NULL else */
+    const struct rh_publish_extra *extra; /* of the message in hand, or NULL */
+    const struct rh_outgoing *in_hand;    /* between begin and end; NULL else */
 
     uint16_t status_mid; /* of the last status message; 0: none */
     bool status_done;    /* answered */
@@ -53,7 +57,8 @@ struct rh_flight_table {
     const char *deed; /* and what was tried: "a message could not be …" */
 };
 
-/* Reads the flights of a former process. `inflight`: most at once from now on. 0, -ENOMEM, or list's errno.
+/* Reads the flights and the arrivals of a former process. `inflight`: most at once from now on. 0, -ENOMEM,
+ * or list's errno.
  */
 RH_MUST_USE int rh_flight_open(struct rh_flight_table *table, const struct rh_flight_ops *ops, void *store,
                                struct rh_session_counters *counters, size_t inflight);
@@ -64,7 +69,8 @@ void rh_flight_restart(struct rh_flight_table *table, bool v5);
 
 /* Around the library's publish: names the row that the next new record belongs to, and the QoS it goes out
  * with. `end`: true if the record was put. */
-void rh_flight_begin(struct rh_flight_table *table, const struct rh_outgoing *message, int qos);
+void rh_flight_begin(struct rh_flight_table *table, const struct rh_outgoing *message,
+                     const struct rh_publish_extra *extra, int qos);
 bool rh_flight_end(struct rh_flight_table *table);
 
 /* What the broker said to a packet id, before the library removes its record. `comp`: in a PUBCOMP. */

@@ -21,6 +21,8 @@
 #include "core/clock.h"
 #include "mqtt/persistence.h"
 #include "mqtt/reason.h"
+#include "mqtt/receive.h"
+#include "mqtt/tls.h"
 
 #define CONNECT_TIMEOUT_S 5
 #define COMMAND_TIMEOUT_MS 5000
@@ -38,6 +40,8 @@ enum ending {
     ENDING_SILENT,
     ENDING_NOBODY, /* no name, no route, nobody listens */
     ENDING_LOCAL,
+    ENDING_TLS,    /* certificate or protocol of the broker */
+    ENDING_CLIENT, /* our certificate is refused */
 };
 
 void rh_handshake_say(struct rh_session *session, const char *format, ...)
@@ -46,6 +50,12 @@ void rh_handshake_say(struct rh_session *session, const char *format, ...)
     va_start(args, format);
     vsnprintf(session->why, sizeof(session->why), format, args);
     va_end(args);
+}
+
+/* NULL for "none". */
+static const char *given(const char *string)
+{
+    return string && *string ? string : NULL;
 }
 
 static void published(void *context, int mid, int packet_type, MQTTProperties *properties,
@@ -123,6 +133,22 @@ static MQTTResponse connect5(struct rh_session *session, MQTTClient_connectOptio
     return response;
 }
 
+/* The library copies what it is given; a new client has read no file before. */
+static MQTTClient_SSLOptions tls_options(const struct rh_session_tls *tls)
+{
+    MQTTClient_SSLOptions options = MQTTClient_SSLOptions_initializer;
+    options.trustStore = given(tls->ca_file);
+    options.keyStore = given(tls->cert_file);
+    options.privateKey = given(tls->key_file);
+    /* Never NULL: the TLS library would ask for it at the terminal. */
+    options.privateKeyPassword = tls->key_password ? tls->key_password : "";
+    options.enabledCipherSuites = RH_TLS_CIPHERS;
+    options.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+    options.enableServerCertAuth = 1;
+    options.verify = 1; /* the host name */
+    return options;
+}
+
 /* One CONNECT: what the library says, 0 or a reason code of the broker or negative. */
 static int send_connect(struct rh_session *session, const char *will)
 {
@@ -135,7 +161,9 @@ static int send_connect(struct rh_session *session, const char *will)
     last_will.message = will;
     last_will.qos = session->will_qos;
     last_will.retained = session->will_retain;
+    MQTTClient_SSLOptions tls = tls_options(&session->options.tls);
     options.will = &last_will;
+    options.ssl = session->address.tls ? &tls : NULL;
     options.MQTTVersion = session->version;
     options.cleanstart = 0;
     options.cleansession = 0;
@@ -143,8 +171,8 @@ static int send_connect(struct rh_session *session, const char *will)
     options.connectTimeout = CONNECT_TIMEOUT_S;
     options.maxInflightMessages = LIBRARY_WINDOW;
     options.keepAliveInterval = session->keepalive_s ? session->keepalive_s : session->options.keepalive_s;
-    options.username = *session->options.username ? session->options.username : NULL;
-    options.password = *session->options.password ? session->options.password : NULL;
+    options.username = given(session->options.username);
+    options.password = given(session->options.password);
 
     MQTTResponse response = MQTTResponse_initializer;
     if (v5)
@@ -157,6 +185,23 @@ static int send_connect(struct rh_session *session, const char *will)
     session->session_present = !v5 && options.returned.sessionPresent;
     MQTTResponse_free(response);
     return rc;
+}
+
+/* What is wrong with TLS, if that is it; else ENDING_HUNG_UP. */
+static enum ending explain_tls(struct rh_session *session)
+{
+    static const enum ending endings[] = {
+        [RH_TLS_FINE] = ENDING_HUNG_UP,  [RH_TLS_LOCAL] = ENDING_LOCAL, [RH_TLS_BROKER] = ENDING_TLS,
+        [RH_TLS_CLIENT] = ENDING_CLIENT, [RH_TLS_OTHER] = ENDING_TLS,
+    };
+    if (!session->address.tls)
+        return ENDING_HUNG_UP;
+    char detail[sizeof(session->why)] = "";
+    enum rh_tls_fault fault =
+        rh_tls_ask(&session->address, &session->options.tls, ASK_TIMEOUT_MS, detail, sizeof(detail));
+    if (fault != RH_TLS_FINE)
+        rh_handshake_say(session, "%s", detail);
+    return endings[fault];
 }
 
 /* A sentence for a handshake that brought no CONNACK. */
@@ -182,7 +227,7 @@ static enum ending explain(struct rh_session *session, int64_t took_us)
                      silent ? "no answer to CONNECT within 5 s from %s"
                             : "%s closed the connection during the handshake",
                      detail);
-    return silent ? ENDING_SILENT : ENDING_HUNG_UP;
+    return silent ? ENDING_SILENT : explain_tls(session);
 }
 
 static enum ending attempt(struct rh_session *session, const char *will)
@@ -259,6 +304,10 @@ static enum rh_connect_outcome outcome_of(const struct rh_session *session, enum
                    : RH_CONNECT_REFUSED;
     case ENDING_LOCAL:
         return RH_CONNECT_FAILED;
+    case ENDING_TLS:
+        return RH_CONNECT_REFUSED;
+    case ENDING_CLIENT:
+        return RH_CONNECT_CREDENTIALS;
     case ENDING_HUNG_UP:
     case ENDING_SILENT:
     case ENDING_NOBODY:
@@ -295,16 +344,9 @@ enum rh_connect_outcome rh_handshake(struct rh_session *session, const char *wil
 static void hang_up(struct rh_session *session)
 {
     for (int i = 0; i < 3 && MQTTClient_isConnected(session->client); i++) {
-        char *topic = NULL;
-        int len = 0;
-        MQTTClient_message *message = NULL;
         if (session->flights.fd >= 0)
             rh_link_stop(session->flights.fd);
-        (void)MQTTClient_receive(session->client, &topic, &len, &message, 1);
-        if (message) {
-            MQTTClient_freeMessage(&message);
-            MQTTClient_free(topic);
-        }
+        (void)rh_receive_one(session, 1);
     }
 }
 

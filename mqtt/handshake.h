@@ -49,6 +49,7 @@ struct rh_session {
     bool subscribed; /* this connection's subscription is in place */
     bool to_lose;    /* this process was READY before, or a former one left flights */
     bool lost;       /* to be told once */
+    bool leaving;    /* the farewell is on its way */
 };
 
 /* Makes a new client of the library over the flights and connects it; learns from refusals and tries again at

@@ -21,8 +21,6 @@
 #include "core/clock.h"
 #include "core/text.h"
 
-#define SCHEME "mqtt://"
-#define DEFAULT_PORT "1883"
 #define USER_TIMEOUT_MS 5000
 #define SCAN_FDS 1024
 
@@ -48,22 +46,41 @@ static bool split_host(const char *at, const char **ret_host, size_t *ret_len, c
     return *ret_len > 0;
 }
 
+static const struct scheme {
+    const char *prefix, *port, *library;
+    bool tls;
+} schemes[] = {
+    {"mqtt://", "1883", "tcp://", false},
+    {"mqtts://", "8883", "ssl://", true},
+};
+
+static const struct scheme *scheme_of(const char *url)
+{
+    for (size_t i = 0; i < RH_COUNT(schemes); i++) {
+        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return &schemes[i];
+    }
+    return NULL;
+}
+
 int rh_link_parse(const char *url, struct rh_link_address *ret_address)
 {
-    if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
+    const struct scheme *scheme = scheme_of(url);
+    if (!scheme)
         return strstr(url, "://") ? -EPROTONOSUPPORT : -EINVAL;
     const char *host = NULL;
     const char *rest = NULL;
     size_t len = 0;
-    struct rh_link_address address = {.port = DEFAULT_PORT};
-    if (!split_host(url + strlen(SCHEME), &host, &len, &rest) || len >= sizeof(address.host))
+    struct rh_link_address address = {.tls = scheme->tls};
+    snprintf(address.port, sizeof(address.port), "%s", scheme->port);
+    if (!split_host(url + strlen(scheme->prefix), &host, &len, &rest) || len >= sizeof(address.host))
         return -EINVAL;
     if (*rest && (*rest != ':' || parse_port(rest + 1, address.port) < 0))
         return -EINVAL;
     memcpy(address.host, host, len);
     bool v6 = strchr(address.host, ':') != NULL;
     snprintf(address.name, sizeof(address.name), v6 ? "[%s]:%s" : "%s:%s", address.host, address.port);
-    snprintf(address.uri, sizeof(address.uri), "tcp://%s", address.name);
+    snprintf(address.uri, sizeof(address.uri), "%s%s", scheme->library, address.name);
     *ret_address = address;
     return 0;
 }
@@ -168,23 +185,49 @@ void rh_link_stop(int fd)
     (void)shutdown(fd, SHUT_RDWR);
 }
 
-/* Connects to one address and closes again: 0, or the errno it ended with. */
-static int knock(const struct addrinfo *at, int timeout_ms)
+/* Connects to one address: the socket, non-blocking, or a negative errno. */
+static int connect_to(const struct addrinfo *at, int timeout_ms)
 {
     RH_CLEANUP(rh_cleanup_close)
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return errno;
-    if (connect(fd, at->ai_addr, at->ai_addrlen) == 0)
-        return 0;
-    if (errno != EINPROGRESS)
-        return errno;
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    if (poll(&wait, 1, timeout_ms) != 1)
-        return ETIMEDOUT;
-    int error = 0;
-    socklen_t len = sizeof(error);
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+        return -errno;
+    int error = connect(fd, at->ai_addr, at->ai_addrlen) < 0 ? errno : 0;
+    if (error == EINPROGRESS) {
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        socklen_t len = sizeof(error);
+        if (poll(&wait, 1, timeout_ms) != 1)
+            error = ETIMEDOUT;
+        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+            error = errno;
+    }
+    if (error)
+        return -error;
+    int connected = fd;
+    fd = -1;
+    return connected;
+}
+
+/* The same, closed again at once: 0, or the errno it ended with. */
+static int knock(const struct addrinfo *at, int timeout_ms)
+{
+    RH_CLEANUP(rh_cleanup_close)
+    int fd = connect_to(at, timeout_ms);
+    return fd < 0 ? -fd : 0;
+}
+
+int rh_link_connect(const struct rh_link_address *address, int timeout_ms)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    if (getaddrinfo(address->host, address->port, &hints, &list) != 0)
+        return -EHOSTUNREACH;
+    int64_t until_us = rh_mono_us() + (int64_t)timeout_ms * 1000;
+    int fd = -EHOSTUNREACH;
+    for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
+        fd = connect_to(at, rh_poll_timeout_ms(rh_mono_us(), until_us));
+    freeaddrinfo(list);
+    return fd;
 }
 
 static enum rh_link_answer answer_of(int error)

@@ -17,10 +17,12 @@ struct rh_link_address {
     char host[256]; /* an IPv6 address stands without its brackets */
     char port[6];
     char name[280]; /* "host:port" for people */
-    char uri[290];  /* as the library wants it: tcp://host:port */
+    char uri[290];  /* as the library wants it: tcp://host:port, ssl://host:port */
+    bool tls;
 };
 
-/* Takes mqtt://host[:port] apart; port 1883 unless given. 0, -EINVAL, -EPROTONOSUPPORT (another scheme). */
+/* Takes mqtt://host[:port] or mqtts:// apart; port 1883 or 8883 unless given. 0, -EINVAL, -EPROTONOSUPPORT
+ * (another scheme). */
 RH_MUST_USE int rh_link_parse(const char *url, struct rh_link_address *ret_address);
 
 /* The sockets of this process that are connected to a port, told apart by their inode. */
@@ -43,6 +45,9 @@ bool rh_link_writable(int fd);
 
 /* Nothing is read or written any more: what the library writes next fails, and it closes the socket. */
 void rh_link_stop(int fd);
+
+/* A socket of our own, connected and non-blocking, the caller's to close; or a negative errno. */
+RH_MUST_USE int rh_link_connect(const struct rh_link_address *address, int timeout_ms);
 
 enum rh_link_answer {
     RH_LINK_OPEN,    /* somebody accepts connections there */

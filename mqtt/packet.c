@@ -4,19 +4,24 @@
 #include <string.h>
 
 #define TYPE_PUBLISH 0x30
+#define CORRELATION_DATA 0x09
 
-static size_t remaining_length(const struct rh_outgoing *message, int qos, bool v5)
+/* Bytes of a variable byte integer (MQTT 5.0, section 1.5.5). */
+static size_t varint_size(size_t value)
 {
-    return 2 + strlen(message->topic) + (qos ? 2 : 0) + (v5 ? 1 : 0) + message->len;
-}
-
-size_t rh_packet_size(const struct rh_outgoing *message, int qos, bool v5)
-{
-    size_t remaining = remaining_length(message, qos, v5);
-    size_t size = 2 + remaining;
-    for (size_t rest = remaining >> 7; rest; rest >>= 7)
+    size_t size = 1;
+    for (size_t rest = value >> 7; rest; rest >>= 7)
         size++;
     return size;
+}
+
+static unsigned char *put_varint(unsigned char *at, size_t value)
+{
+    do {
+        *at++ = (unsigned char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+        value >>= 7;
+    } while (value);
+    return at;
 }
 
 static unsigned char *put_u16(unsigned char *at, size_t value)
@@ -26,22 +31,51 @@ static unsigned char *put_u16(unsigned char *at, size_t value)
     return at + 2;
 }
 
-void rh_packet_publish(const struct rh_outgoing *message, const struct rh_flight *flight, bool retain,
-                       bool v5, void *packet)
+/* Without their length in front. */
+static size_t properties_size(const struct rh_publish_extra *extra)
+{
+    return extra ? 1 + 2 + extra->len : 0;
+}
+
+static unsigned char *put_properties(unsigned char *at, const struct rh_publish_extra *extra)
+{
+    at = put_varint(at, properties_size(extra));
+    if (!extra)
+        return at;
+    *at++ = CORRELATION_DATA;
+    at = put_u16(at, extra->len);
+    if (extra->len)
+        memcpy(at, extra->correlation, extra->len);
+    return at + extra->len;
+}
+
+static size_t remaining_length(const struct rh_outgoing *message, const struct rh_publish_extra *extra,
+                               int qos, bool v5)
+{
+    size_t properties = properties_size(extra);
+    return 2 + strlen(message->topic) + (qos ? 2 : 0) + (v5 ? varint_size(properties) + properties : 0) +
+           message->len;
+}
+
+size_t rh_packet_size(const struct rh_outgoing *message, const struct rh_publish_extra *extra, int qos,
+                      bool v5)
+{
+    size_t remaining = remaining_length(message, extra, qos, v5);
+    return 1 + varint_size(remaining) + remaining;
+}
+
+void rh_packet_publish(const struct rh_outgoing *message, const struct rh_publish_extra *extra,
+                       const struct rh_flight *flight, bool retain, bool v5, void *packet)
 {
     size_t topic_len = strlen(message->topic);
-    size_t remaining = remaining_length(message, flight->qos, v5);
     unsigned char *at = packet;
     *at++ = (unsigned char)(TYPE_PUBLISH | flight->qos << 1 | retain);
-    do {
-        *at++ = (unsigned char)((remaining & 0x7f) | (remaining > 0x7f ? 0x80 : 0));
-        remaining >>= 7;
-    } while (remaining);
+    at = put_varint(at, remaining_length(message, extra, flight->qos, v5));
     at = put_u16(at, topic_len);
     memcpy(at, message->topic, topic_len);
     at = put_u16(at + topic_len, flight->mid);
     if (v5)
-        *at++ = 0;
+        at = put_properties(at, extra);
     if (message->len)
         memcpy(at, message->payload, message->len);
 }

@@ -6,7 +6,7 @@
  *
  *   s-7    put: PUBLISH 7 is about to leave; removed: it is acknowledged for good
  *   sc-7   put: PUBREL 7 is about to leave, so the PUBREC was seen
- *   r-, q- inbound messages: accepted, not kept
+ *   r-, q- inbound messages: accepted, not kept; kept.h does that for those that were handed out
  *
  * When a client is made it asks for all keys and reads the PUBLISH of each; whether a PUBREL is to be sent
  * instead it asks by the name of the sc- key. A packet is rebuilt from the stored message (packet.h) instead
@@ -127,11 +127,13 @@ static int get_(void *handle, char *key, char **ret_buffer, int *ret_len)
     struct rh_outgoing message;
     if (!entry || rh_flight_load(table, &entry->flight, &message) < 0)
         return MQTTCLIENT_PERSISTENCE_ERROR;
-    size_t size = rh_packet_size(&message, entry->flight.qos, table->v5);
+    const struct rh_publish_extra *extra = entry->extra.correlation ? &entry->extra : NULL;
+    size_t size = rh_packet_size(&message, extra, entry->flight.qos, table->v5);
     *ret_buffer = lend(persistence, size);
     if (!*ret_buffer)
         return MQTTCLIENT_PERSISTENCE_ERROR;
-    rh_packet_publish(&message, &entry->flight, message.retain && table->retain, table->v5, *ret_buffer);
+    rh_packet_publish(&message, extra, &entry->flight, message.retain && table->retain, table->v5,
+                      *ret_buffer);
     *ret_len = (int)size;
     table->bytes += size - entry->bytes;
     entry->bytes = size;

@@ -28,7 +28,6 @@
 #define AUTO_MAX_BYTES (4096 * MIB)
 #define WAL_MIN_BYTES (384 * KIB)
 #define WAL_MAX_BYTES (4 * MIB)
-#define UPLINK_PAGES 32
 #define SHRINK_PAGES 128
 #define COUNT_US 500000
 
@@ -72,7 +71,7 @@ int rh_bounds_apply(struct rh_store *store)
     rh_gauge_set(&store->shared->page_limit, pages);
     int r = rh_db_number(&store->db, "PRAGMA page_count", &used);
     store->shrinking = used > pages;
-    return r < 0 ? r : rh_db_limit(&store->db, UPLINK_PAGES);
+    return r < 0 ? r : rh_db_limit(&store->db, RH_DB_RESERVE_PAGES);
 }
 
 void rh_store_set_max_size(struct rh_store *store, int64_t max_size_bytes)
@@ -85,88 +84,10 @@ void rh_store_set_max_size(struct rh_store *store, int64_t max_size_bytes)
 
 /* ---- dropping ---- */
 
-static const struct {
-    enum rh_store_sql find;
-    int64_t drop_last;
-} phases[RH_DROP_PHASES] = {
-    {RH_SQL_DROP_REFUSED, 0},
-    {RH_SQL_DROP_LATER, 0},
-    {RH_SQL_DROP_REFUSED, 1},
-    {RH_SQL_DROP_LATER, 1},
-};
-
-struct victim {
-    int64_t row, readings, bytes;
-};
-
-/* 1: found; 0: no more in this phase. */
-static int find_victim(struct rh_store *store, size_t phase, int64_t from, struct victim *ret_victim)
-{
-    sqlite3_stmt *find = store->sql[phases[phase].find];
-    int r = rh_db_step(&store->db, find, "ii", from, phases[phase].drop_last);
-    if (r == 1) {
-        *ret_victim = (struct victim){.row = sqlite3_column_int64(find, 0),
-                                      .readings = sqlite3_column_int64(find, 1),
-                                      .bytes = sqlite3_column_int64(find, 2)};
-        rh_db_end(find);
-    }
-    return r;
-}
-
-static int drop_victim(struct rh_store *store, bool refused, const struct victim *victim)
-{
-    bool notice = victim->row & RH_ROW_NOTICE;
-    sqlite3_stmt *delete = store->sql[notice ? RH_SQL_DROP_NOTICE : RH_SQL_DROP_BATCH];
-    int r = rh_db_run(&store->db, delete, "i", victim->row);
-    return r < 0 || !refused ? r : rh_db_run(&store->db, store->sql[RH_SQL_DROP_RECORD], "i", victim->row);
-}
-
-static int drop_phase(struct rh_store *store, size_t phase, int64_t goal_pages, struct rh_drop *drop)
-{
-    bool refused = phases[phase].find == RH_SQL_DROP_REFUSED;
-    int64_t flown = refused ? 0 : atomic_load(&store->shared->flown_row);
-    int64_t from = refused || store->drop_from[phase] < flown ? flown : store->drop_from[phase];
-    while (drop->pages < goal_pages) {
-        struct victim victim = {0};
-        int r = find_victim(store, phase, from, &victim);
-        if (r == 1) {
-            r = drop_victim(store, refused, &victim);
-        } else if (r == 0) {
-            from = store->next_row - 1; /* the next search begins with rows that are not there yet */
-            break;
-        }
-        if (r < 0) {
-            return r;
-        }
-        from = victim.row;
-        drop->batches++;
-        drop->readings += victim.readings;
-        drop->pages += victim.bytes / RH_DB_PAGE_BYTES + 1;
-    }
-    drop->drop_from[phase] = from;
-    return 0;
-}
-
 int rh_bounds_drop(struct rh_store *store, int64_t goal_pages, struct rh_drop *drop)
 {
     atomic_store(&store->shared->dropping, 1); /* before flown_row is read */
-    for (size_t phase = 0; phase < RH_DROP_PHASES; phase++) {
-        drop->drop_from[phase] = store->drop_from[phase];
-        int r = drop->pages < goal_pages ? drop_phase(store, phase, goal_pages, drop) : 0;
-        if (r < 0) {
-            return r;
-        }
-    }
-    drop->exhausted = drop->pages < goal_pages;
-    return 0;
-}
-
-void rh_bounds_dropped(struct rh_store *store, const struct rh_drop *drop)
-{
-    memcpy(store->drop_from, drop->drop_from, sizeof(store->drop_from));
-    rh_count(&store->shared->dropped_batches, (uint64_t)drop->batches);
-    rh_count(&store->shared->dropped_readings, (uint64_t)drop->readings);
-    atomic_fetch_sub_explicit(&store->shared->backlog, drop->batches, memory_order_relaxed);
+    return rh_drop_rows(&store->dropper, goal_pages, drop);
 }
 
 /* ---- a lowered cap ---- */
@@ -202,7 +123,7 @@ int rh_bounds_shrink(struct rh_store *store)
         r = rh_db_transact(&store->db, RH_DB_LAZY, shrink_work, &job);
         atomic_store(&store->shared->dropping, 0);
         if (r == 0) {
-            rh_bounds_dropped(store, &job.drop);
+            rh_drop_committed(&store->dropper, &job.drop);
         }
     }
     char sql[64];

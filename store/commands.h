@@ -17,14 +17,18 @@
 #include "core/text.h"
 #include "store/flights.h"
 
+#define RH_REPLY_MAX 32768
+
 enum rh_command_seen {
-    RH_SEEN_NEW,     /* recorded now, durably: carry it out */
-    RH_SEEN_RUNNING, /* being carried out, by this process */
-    RH_SEEN_DONE,    /* its reply is in ret_reply */
+    RH_SEEN_NEW,       /* recorded now, durably: carry it out */
+    RH_SEEN_RUNNING,   /* being carried out, by this process */
+    RH_SEEN_DONE,      /* its reply is in ret_reply */
+    RH_SEEN_HALF_DONE, /* a former process began it: do not carry it out, finish it as `unconfirmed` */
 };
 
 /* Looks an id up on its topic and records it if it is new; synced. A negative errno: nothing was recorded, do
- * not carry it out. */
+ * not carry it out (-EINVAL: topic or id empty or too long; -ENOBUFS: 100,000 ids within 24 h, or two per
+ * page of a store that small; -ENOSPC: no room, not even by dropping data). `ret_reply` is appended to. */
 RH_MUST_USE int rh_commands_begin(struct rh_flights *flights, const char *topic, const char *id,
                                   int64_t wall_ms, enum rh_command_seen *ret_seen, struct rh_text *ret_reply);
 
@@ -50,8 +54,12 @@ struct rh_finish {
     size_t n_audit;
 };
 
-/* Reply, its publication and the audit rows in one synced transaction. Replies are all kept until the broker
- * has them; they are never dropped to make room for data. */
+/* Reply, its publication and the audit rows in one synced transaction; when the store is full, data makes
+ * room for them. Replies are all kept until the broker has them; they are never dropped to make room for
+ * data. Of more than 1000 that wait (fewer in a small store) the oldest that the broker refused goes for the
+ * new one; if it refused none, one without id is -ENOBUFS. -EEXIST: the id has its reply already; -EMSGSIZE:
+ * longer than RH_REPLY_MAX. An id that was never begun, or is forgotten, is not remembered: its reply is
+ * published. */
 RH_MUST_USE int rh_commands_finish(struct rh_flights *flights, const struct rh_finish *finish);
 
 /* An audit row alone (a rejected command without id, a local write). */
@@ -66,8 +74,9 @@ struct rh_half_done {
  * it as `unconfirmed`. */
 RH_MUST_USE int rh_commands_half_done(struct rh_flights *flights, struct rh_half_done *ret_command);
 
-/* Forgets ids older than 24 h and all but the newest 10,000 audit rows; at most a few rows per call, to be
- * called every minute or so. */
+/* Forgets ids older than 24 h and all but the newest 10,000 audit rows (one per four pages of a small store);
+ * at most a few rows per call, to be called every minute or so. A wall clock that steps (by more than the
+ * `now` of rh_flights_next and rh_flights_tick has moved) ages nothing. Half-done commands stay. */
 RH_MUST_USE int rh_commands_tick(struct rh_flights *flights, int64_t wall_ms);
 
 #endif

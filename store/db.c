@@ -258,7 +258,7 @@ static bool log_is_full(const struct rh_db *db, int r)
  * checkpoint of its own, SQLite refuses without asking its busy handler: what that would do is done here. */
 static int empty_log(struct rh_db *db)
 {
-    int64_t deadline_us = rh_mono_us() + BUSY_TIMEOUT_MS * 1000;
+    int64_t deadline_us = rh_mono_us() + BUSY_TIMEOUT_MS * 500; /* a try that waited itself is the last */
     int rc;
     while ((rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)) ==
                SQLITE_BUSY &&

@@ -17,7 +17,8 @@
 #include "store/vfs.h"
 
 #define RH_DB_PAGE_BYTES 1024
-#define RH_DB_UPLINK 1 /* flights, marks and streams are keyed by uplink; there is one for now */
+#define RH_DB_RESERVE_PAGES 32 /* of the page limit: for records of flights, so that a full store empties */
+#define RH_DB_UPLINK 1         /* flights, marks and streams are keyed by uplink; there is one for now */
 
 /* Rows of the table `notice` (state, replies) carry this bit, so that one number names any row. */
 #define RH_ROW_NOTICE ((int64_t)1 << 60)

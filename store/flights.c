@@ -319,6 +319,10 @@ const struct rh_flight_ops rh_flight_ops = {
     .again = flight_again,
     .list = flight_list,
     .load = flight_load,
+    .keep = rh_inbound_keep,
+    .release = rh_inbound_release,
+    .kept_list = rh_inbound_list,
+    .kept_load = rh_inbound_load,
 };
 
 static int count_connect(void *context)
@@ -395,6 +399,9 @@ int rh_flights_open(const char *path, struct rh_store_shared *shared, struct rh_
         r = rh_db_configure(&flights->db);
         r = r < 0 ? r : rh_db_limit(&flights->db, 0);
         r = r < 0 ? r : rh_db_prepare(&flights->db, texts, RH_SQL_FLIGHTS_COUNT, flights->sql);
+        r = r < 0 ? r : rh_drop_prepare(&flights->dropper, &flights->db);
+        r = r < 0 ? r : rh_commands_open(flights);
+        r = r < 0 ? r : rh_inbound_open(flights);
         r = r < 0 ? r : restore(flights);
     }
     if (r < 0) {
@@ -414,9 +421,13 @@ void rh_flights_close(struct rh_flights *flights)
     if (flights->acked.n && rh_flights_settle(flights, true) < 0) {
         flights->acked.n = 0; /* they will be sent once more, which QoS 1 allows */
     }
+    rh_inbound_close(flights);
+    rh_commands_close(flights);
+    rh_drop_finalize(&flights->dropper);
     rh_db_finalize(flights->sql, RH_SQL_FLIGHTS_COUNT);
     rh_db_close(&flights->db);
     free(flights->next.at);
     free(flights->loaded.at);
+    free(flights->kept.at);
     free(flights);
 }

@@ -113,7 +113,6 @@ int rh_identity_marks(struct rh_store *store)
         return -EBADMSG;
     }
     store->next_seq = (uint64_t)seq;
-    store->next_row = row;
     rh_gauge_set(&store->shared->flown_row, flown);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "store/db.h"
+#include "store/drop.h"
 #include "store/schema.h"
 #include "store/store.h"
 
@@ -18,19 +19,12 @@ enum rh_store_sql {
     RH_SQL_NOTICE_ADD,
     RH_SQL_NOTICE_REPLACE,
     RH_SQL_REFUSED_ORPHANS,
+    RH_SQL_ROW,
     RH_SQL_MARK,
-    RH_SQL_DROP_REFUSED,
-    RH_SQL_DROP_LATER,
-    RH_SQL_DROP_BATCH,
-    RH_SQL_DROP_NOTICE,
-    RH_SQL_DROP_RECORD,
     RH_SQL_PAGES,
     RH_SQL_OLDEST,
     RH_SQL_STORE_COUNT
 };
-
-/* How far the search for victims has come in each phase: rows up to there are gone or not of that kind. */
-#define RH_DROP_PHASES 4
 
 struct rh_store {
     struct rh_db db;
@@ -39,18 +33,10 @@ struct rh_store {
     char path[PATH_MAX];
     char epoch[9];
     uint64_t next_seq;
-    int64_t next_row;
     int64_t cap_bytes;
     bool lost_commits; /* the log was damaged: some seq were used that the store no longer knows */
     bool shrinking;    /* the file is larger than a cap that was lowered */
-    int64_t drop_from[RH_DROP_PHASES];
-};
-
-/* What a transaction dropped; counted after its commit. */
-struct rh_drop {
-    int64_t batches, readings, pages;
-    bool exhausted;                    /* fewer than asked for: nothing else may go */
-    int64_t drop_from[RH_DROP_PHASES]; /* the new places, once committed */
+    struct rh_dropper dropper;
 };
 
 /* bounds.c */
@@ -63,9 +49,6 @@ RH_MUST_USE int rh_bounds_apply(struct rh_store *store);
 
 /* Within a transaction: drops the oldest rows that are not on their way until `goal_pages` are free. */
 RH_MUST_USE int rh_bounds_drop(struct rh_store *store, int64_t goal_pages, struct rh_drop *drop);
-
-/* After its commit. */
-void rh_bounds_dropped(struct rh_store *store, const struct rh_drop *drop);
 
 /* One step of giving pages back after the cap was lowered. */
 RH_MUST_USE int rh_bounds_shrink(struct rh_store *store);

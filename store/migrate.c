@@ -29,8 +29,20 @@ static const char step_1[] =
     " tries INTEGER NOT NULL, reason INTEGER NOT NULL);"
     "CREATE INDEX refused_due ON refused(uplink, due, row);";
 
+static const char step_2[] =
+    "CREATE TABLE seen(n INTEGER PRIMARY KEY, uplink INTEGER NOT NULL, topic TEXT NOT NULL, id TEXT NOT NULL,"
+    " since INTEGER NOT NULL, session INTEGER NOT NULL, reply BLOB, UNIQUE(uplink, topic, id));"
+    "CREATE INDEX seen_open ON seen(n) WHERE reply IS NULL;"
+    "CREATE TABLE audit(n INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, topic TEXT NOT NULL,"
+    " id TEXT NOT NULL, claimed_by TEXT NOT NULL, point TEXT NOT NULL, old_value TEXT NOT NULL,"
+    " new_value TEXT NOT NULL, outcome TEXT NOT NULL);"
+    "CREATE TABLE inbound(n INTEGER PRIMARY KEY, uplink INTEGER NOT NULL, key TEXT NOT NULL,"
+    " data BLOB NOT NULL, UNIQUE(uplink, key));"
+    "CREATE INDEX notice_reply ON notice(uplink, id) WHERE kind = 2;"
+    "ALTER TABLE mark ADD COLUMN clock_offset INTEGER NOT NULL DEFAULT 0;";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {step_1};
+static const char *const steps[] = {step_1, step_2};
 _Static_assert(RH_COUNT(steps) == RH_SCHEMA_VERSION, "a version needs its step");
 
 struct climb {

@@ -7,6 +7,7 @@
  * a publish that fails before anything was recorded costs nothing.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,18 +19,18 @@
 /* Columns of LOAD_BATCH and LOAD_NOTICE. */
 enum { COL_SEQ, COL_N, COL_T0, COL_SUM, COL_PAYLOAD, COL_TOPIC, COL_QOS, COL_RETAIN, COL_KIND };
 
-static int copy_payload(struct rh_message_copy *copy, const struct rh_batch *batch)
+int rh_queue_copy(struct rh_message_copy *copy, const void *bytes, size_t len)
 {
-    if (copy->cap < batch->len) {
-        void *larger = realloc(copy->at, batch->len);
+    if (copy->cap < len) {
+        void *larger = realloc(copy->at, len);
         if (!larger) {
             return -ENOMEM;
         }
         copy->at = larger;
-        copy->cap = batch->len;
+        copy->cap = len;
     }
-    if (batch->len) {
-        memcpy(copy->at, batch->payload, batch->len);
+    if (len) {
+        memcpy(copy->at, bytes, len);
     }
     return 0;
 }
@@ -53,7 +54,7 @@ static int read_row(sqlite3_stmt *statement, int64_t row, struct rh_message_copy
         rh_row_sum(&batch, row, seq) != sqlite3_column_int64(statement, COL_SUM)) {
         return -EILSEQ;
     }
-    int r = copy_payload(copy, &batch);
+    int r = rh_queue_copy(copy, batch.payload, batch.len);
     if (r < 0) {
         return r;
     }
@@ -61,7 +62,7 @@ static int read_row(sqlite3_stmt *statement, int64_t row, struct rh_message_copy
     ret_message->kind = batch.kind;
     ret_message->qos = batch.qos;
     ret_message->retain = batch.retain;
-    strcpy(ret_message->topic, batch.topic);
+    snprintf(ret_message->topic, sizeof(ret_message->topic), "%s", batch.topic);
     ret_message->payload = copy->at;
     ret_message->len = batch.len;
     return 0;

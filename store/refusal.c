@@ -100,7 +100,9 @@ static int drop_work(void *context)
 int rh_refusal_put(struct rh_flights *flights, int64_t row, uint16_t mid, int reason)
 {
     struct refusal job = {.flights = flights, .row = row, .mid = mid, .reason = reason};
-    int r = rh_db_transact(&flights->db, RH_DB_LAZY, refuse_work, &job);
+    /* Data makes room for the record of a notice: replies are not dropped for want of it. */
+    int r = row & RH_ROW_NOTICE ? rh_room_transact(flights, RH_DB_LAZY, refuse_work, &job)
+                                : rh_db_transact(&flights->db, RH_DB_LAZY, refuse_work, &job);
     if (r == -ENOSPC && flights->db.tap.full == RH_FULL_PAGES) {
         r = rh_db_transact(&flights->db, RH_DB_LAZY, drop_work, &job);
         job.outdated = r == 0;

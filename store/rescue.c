@@ -22,6 +22,10 @@
 int rh_rescue_check(struct rh_db *db)
 {
     sqlite3_stmt *check = NULL;
+    int r = rh_db_exec(db, "PRAGMA cache_size=-256"); /* a pass over the whole file would fill a larger one */
+    if (r < 0) {
+        return r;
+    }
     db->tap.read_until_us = rh_mono_us() + CHECK_US;
     int rc = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &check, NULL);
     bool sound = true;
@@ -35,7 +39,7 @@ int rh_rescue_check(struct rh_db *db)
     if (db->tap.read_cut) {
         return 0; /* the time was up, not the file broken */
     }
-    int r = rh_db_error(db, rc);
+    r = rh_db_error(db, rc);
     return r < 0 ? r : sound ? 0 : -EBADMSG;
 }
 

@@ -37,6 +37,15 @@ static const struct {
      "INSERT OR IGNORE INTO refused VALUES(?1, ?2, ?3, ?4, ?5)"},
     {"SELECT uplink, row, session, connects FROM mark",
      "UPDATE mark SET row = max(row, ?2), session = ?3, connects = ?4 WHERE uplink = ?1"},
+    {"SELECT uplink, clock_offset FROM mark", "UPDATE mark SET clock_offset = ?2 WHERE uplink = ?1"},
+    {"SELECT n, uplink, key, data FROM inbound ORDER BY n",
+     "INSERT OR IGNORE INTO inbound VALUES(?1, ?2, ?3, ?4)"},
+    /* A session that never was: what has no reply is half-done. The newest first, should the time run out. */
+    {"SELECT n, uplink, topic, id, since, 0, reply FROM seen ORDER BY n DESC",
+     "INSERT OR IGNORE INTO seen VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+    {"SELECT n, wall_ms, topic, id, claimed_by, point, old_value, new_value, outcome FROM audit"
+     " ORDER BY n DESC",
+     "INSERT OR IGNORE INTO audit VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"},
 };
 
 enum { FORWARD, BACKWARD, PROBE, INSERT, STATEMENTS };

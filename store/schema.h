@@ -6,7 +6,7 @@
  *   store    one row: whose this file is (epoch, gateway, machine, inode)
  *   mark     per uplink: next seq, next row, how many times flights were opened (`session`), the
  *            number of the last MQTT session (`connects`), and the watermark: every data row up to it is
- *            gone, refused, or in `flight`
+ *            gone, refused, or in `flight`; `clock_offset`: what commands.c adds to the wall clock
  *   stream   how batches of a topic are published
  *   batch    data, in order of id; ids are never used twice
  *   notice   state and replies, few, sent before data; ids carry RH_ROW_NOTICE; `flying` is the session in
@@ -14,6 +14,10 @@
  *   flight   QoS 2 only: packet identifier -> row; state 1 published, 2 PUBREC seen
  *   refused  rows that the broker did not take; `due` = session << 44 | ms since the session began, so that
  *            it orders across restarts without a wall clock; all ones below the session: on its way now
+ *   seen     commands: `since` is when the id came, by a clock that takes no steps (commands.c), so it
+ *            rises with `n`; `session` in which it was begun; reply NULL until it is finished
+ *   audit    what commands did, the newest ones
+ *   inbound  messages that were acknowledged and not yet handed over
  */
 #ifndef RH_STORE_SCHEMA_H
 #define RH_STORE_SCHEMA_H
@@ -25,7 +29,7 @@
 #include "core/batch.h"
 #include "store/db.h"
 
-#define RH_SCHEMA_VERSION 1
+#define RH_SCHEMA_VERSION 2
 #define RH_SCHEMA_APPLICATION 0x52484c31 /* "RHL1" */
 
 #define RH_DUE_SHIFT 44

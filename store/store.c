@@ -2,8 +2,8 @@
 /*
  * store.c - opening, and appending in one commit.
  *
- * An append is one transaction: rows, the next seq and the next row number. Seq and row numbers in memory
- * move only after the commit, so a failed append leaves no gap. When the page limit is met, the same
+ * An append is one transaction: rows, the next seq and the next row number. Seq in memory
+ * moves only after the commit, so a failed append leaves no gap. When the page limit is met, the same
  * transaction first drops the oldest rows (bounds.c), and the goal doubles until the rows fit.
  */
 #include "store/store.h"
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "store/inside.h"
+#include "store/notice.h"
 
 static const char *const texts[RH_SQL_STORE_COUNT] = {
     [RH_SQL_STREAM_FIND] =
@@ -26,33 +27,20 @@ static const char *const texts[RH_SQL_STORE_COUNT] = {
         "INSERT INTO stream(uplink, topic, qos, retain, drop_last) VALUES(1, ?1, ?2, ?3, ?4)",
     [RH_SQL_BATCH_ADD] = "INSERT INTO batch(id, stream, seq, n, t0, sum, payload)"
                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [RH_SQL_NOTICE_ADD] = "INSERT INTO notice(id, uplink, kind, topic, qos, retain, n, t0, sum, payload)"
-                          " VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [RH_SQL_NOTICE_ADD] = rh_notice_sql_add,
     /* A state of the same topic that is not on its way in this session. */
     [RH_SQL_NOTICE_REPLACE] = "DELETE FROM notice WHERE uplink = 1 AND topic = ?1 AND kind = 1"
                               " AND flying != (SELECT session FROM mark WHERE uplink = 1)"
                               " AND id NOT IN (SELECT row FROM flight WHERE uplink = 1)",
     [RH_SQL_REFUSED_ORPHANS] = "DELETE FROM refused WHERE row >= 1152921504606846976"
                                " AND row NOT IN (SELECT id FROM notice)",
+    [RH_SQL_ROW] = rh_notice_sql_next_row,
     [RH_SQL_MARK] = "UPDATE mark SET seq = ?1, row = ?2 WHERE uplink = 1",
-    [RH_SQL_DROP_REFUSED] =
-        "SELECT r.row, coalesce(b.n, 0), coalesce(length(b.payload), 0) FROM refused r"
-        " LEFT JOIN batch b ON b.id = r.row LEFT JOIN stream s ON s.id = b.stream"
-        " WHERE r.row > ?1 AND r.due & 17592186044415 != 17592186044415 AND coalesce(s.drop_last, 0) = ?2"
-        " AND r.row NOT IN (SELECT row FROM flight WHERE uplink = 1)"
-        " ORDER BY r.row LIMIT 1",
-    [RH_SQL_DROP_LATER] =
-        "SELECT b.id, b.n, length(b.payload) FROM batch b CROSS JOIN stream s ON s.id = b.stream"
-        " WHERE b.id > ?1 AND s.drop_last = ?2 ORDER BY b.id LIMIT 1",
-    [RH_SQL_DROP_BATCH] = "DELETE FROM batch WHERE id = ?1",
-    [RH_SQL_DROP_NOTICE] = "DELETE FROM notice WHERE id = ?1",
-    [RH_SQL_DROP_RECORD] = "DELETE FROM refused WHERE row = ?1",
     [RH_SQL_PAGES] = "SELECT page_count FROM pragma_page_count",
     [RH_SQL_OLDEST] = "SELECT t0 FROM batch ORDER BY id LIMIT 1",
 };
 
 _Static_assert(RH_ROW_NOTICE == INT64_C(1152921504606846976), "as written in the statement above");
-_Static_assert(RH_DUE_FLYING == INT64_C(17592186044415), "as written in the statement above");
 
 /* ---- opening ---- */
 
@@ -133,6 +121,7 @@ static int prepare(struct rh_store *store, int version)
     r = r < 0 ? r : rh_bounds_apply(store);
     r = r < 0 ? r : rh_db_configure(&store->db);
     r = r < 0 ? r : rh_schema_migrate(&store->db, version);
+    r = r < 0 ? r : rh_drop_prepare(&store->dropper, &store->db);
     return r < 0 ? r : rh_db_prepare(&store->db, texts, RH_SQL_STORE_COUNT, store->sql);
 }
 
@@ -152,6 +141,7 @@ static int bring_up(struct rh_store *store, const struct rh_store_options *optio
 static void bring_down(struct rh_store *store)
 {
     rh_db_finalize(store->sql, RH_SQL_STORE_COUNT);
+    rh_drop_finalize(&store->dropper);
     rh_db_close(&store->db);
 }
 
@@ -291,9 +281,7 @@ static int add_notice(struct append *job, const struct rh_batch *batch)
         return r;
     }
     int64_t row = RH_ROW_NOTICE | job->row++;
-    return rh_db_run(&store->db, store->sql[RH_SQL_NOTICE_ADD], "iitiiiiib", row, (int64_t)batch->kind,
-                     batch->topic, (int64_t)batch->qos, (int64_t)batch->retain, (int64_t)batch->readings,
-                     batch->wall_ms, rh_row_sum(batch, row, 0), batch->payload, batch->len);
+    return rh_notice_add(&store->db, store->sql[RH_SQL_NOTICE_ADD], batch, row);
 }
 
 static int append_work(void *context)
@@ -301,10 +289,12 @@ static int append_work(void *context)
     struct append *job = context;
     struct rh_store *store = job->store;
     job->seq = store->next_seq;
-    job->row = store->next_row;
     job->replaced = 0;
     job->drop = (struct rh_drop){0};
-    int r = job->goal_pages ? rh_bounds_drop(store, job->goal_pages, &job->drop) : 0;
+    int r = rh_notice_next_row(&store->db, store->sql[RH_SQL_ROW], &job->row);
+    if (r == 0 && job->goal_pages) {
+        r = rh_bounds_drop(store, job->goal_pages, &job->drop);
+    }
     for (size_t i = 0; r == 0 && i < job->n; i++) {
         const struct rh_batch *batch = &job->batches[i];
         r = batch->kind == RH_BATCH_DATA ? add_data(job, batch) : add_notice(job, batch);
@@ -330,11 +320,10 @@ static void committed(struct append *job)
 {
     struct rh_store *store = job->store;
     store->next_seq = job->seq;
-    store->next_row = job->row;
     int64_t added = (int64_t)job->n - job->replaced;
     atomic_fetch_add_explicit(&store->shared->backlog, added, memory_order_relaxed);
     if (job->goal_pages) {
-        rh_bounds_dropped(store, &job->drop);
+        rh_drop_committed(&store->dropper, &job->drop);
     }
 }
 

@@ -6,6 +6,7 @@
 #define RH_STORE_UPLINK_H
 
 #include "store/db.h"
+#include "store/drop.h"
 #include "store/flights.h"
 #include "store/schema.h"
 #include "store/window.h"
@@ -33,6 +34,41 @@ enum rh_flights_sql {
     RH_SQL_FLIGHTS_COUNT
 };
 
+enum rh_commands_sql {
+    RH_SQL_SEEN_FIND,
+    RH_SQL_SEEN_COUNT,
+    RH_SQL_SEEN_ADD,
+    RH_SQL_SEEN_REPLY,
+    RH_SQL_SEEN_HALF_DONE,
+    RH_SQL_SEEN_FORGET,
+    RH_SQL_CLOCK_OFFSET,
+    RH_SQL_REPLY_ROW,
+    RH_SQL_REPLY_ADD,
+    RH_SQL_REPLY_MARK,
+    RH_SQL_REPLY_COUNT,
+    RH_SQL_REPLY_REFUSED,
+    RH_SQL_AUDIT_ADD,
+    RH_SQL_AUDIT_TRIM,
+    RH_SQL_COMMANDS_COUNT
+};
+
+enum rh_inbound_sql {
+    RH_SQL_INBOUND_COUNT_ALL,
+    RH_SQL_INBOUND_PUT,
+    RH_SQL_INBOUND_DELETE,
+    RH_SQL_INBOUND_LIST,
+    RH_SQL_INBOUND_LOAD,
+    RH_SQL_INBOUND_COUNT
+};
+
+/* commands.c: the clock by which ids are forgotten. */
+struct rh_memory_clock {
+    int64_t offset_ms; /* to the wall clock */
+    int64_t time_ms;   /* the latest it showed */
+    int64_t heard_us;  /* and when that was, by the monotonic clock; -1: not in this process */
+    bool moved;        /* the offset is not yet on disk */
+};
+
 /* The copy of a message that a caller holds. */
 struct rh_message_copy {
     void *at;
@@ -57,7 +93,12 @@ struct rh_flights {
     int64_t claimed;               /* the refused row that is to be tried now, 0 for none */
     int64_t retry_us, retry_due_us;
 
-    struct rh_message_copy next, loaded;
+    struct rh_message_copy next, loaded, kept;
+
+    struct rh_dropper dropper;
+    sqlite3_stmt *commands_sql[RH_SQL_COMMANDS_COUNT];
+    struct rh_memory_clock clock;
+    sqlite3_stmt *inbound_sql[RH_SQL_INBOUND_COUNT];
 };
 
 /* queue.c: rh_flights_next, rh_flights_sent, and */
@@ -65,6 +106,8 @@ struct rh_flights {
 /* Reads and verifies a row. 0, or -ENOENT: gone, or damaged and now taken out. */
 RH_MUST_USE int rh_queue_load(struct rh_flights *flights, int64_t row, struct rh_message_copy *copy,
                               struct rh_outgoing *ret_message);
+/* Copies bytes into the store's buffer, which grows. 0 or -ENOMEM. */
+RH_MUST_USE int rh_queue_copy(struct rh_message_copy *copy, const void *bytes, size_t len);
 /* The row is on its way or done: it is not handed out again. */
 void rh_queue_taken(struct rh_flights *flights, int64_t row);
 
@@ -78,6 +121,23 @@ RH_MUST_USE int rh_refusal_claim(struct rh_flights *flights);
 RH_MUST_USE int rh_refusal_release(struct rh_flights *flights, int64_t row);
 /* When the next one is due, into flights->retry_due_us. */
 RH_MUST_USE int rh_refusal_schedule(struct rh_flights *flights);
+
+/* room.c: a transaction that adds rows. Leaves the reserve of the flight records alone; when the page limit
+ * is met, the same transaction first drops the oldest data. `work` may run more than once. */
+RH_MUST_USE int rh_room_transact(struct rh_flights *flights, enum rh_db_sync sync, int (*work)(void *),
+                                 void *context);
+
+/* commands.c */
+RH_MUST_USE int rh_commands_open(struct rh_flights *flights);
+void rh_commands_close(struct rh_flights *flights);
+
+/* inbound.c: messages kept between their acknowledgement and their being handed over. */
+RH_MUST_USE int rh_inbound_open(struct rh_flights *flights);
+void rh_inbound_close(struct rh_flights *flights);
+int rh_inbound_keep(void *store, const char *key, const void *bytes, size_t len);
+int rh_inbound_release(void *store, const char *key);
+int rh_inbound_list(void *store, char (*ret_keys)[RH_KEPT_KEY_BYTES], size_t cap);
+int rh_inbound_load(void *store, const char *key, const void **ret_bytes, size_t *ret_len);
 
 /* One statement of two numbers as a transaction. */
 RH_MUST_USE int rh_flights_write(struct rh_flights *flights, enum rh_db_sync sync, enum rh_flights_sql sql,

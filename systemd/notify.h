@@ -11,8 +11,8 @@
 void rh_notify_ready(void);
 void rh_notify_reloading(void);
 void rh_notify_stopping(void);
-/* Starting or stopping may take this much longer, from now on, before systemd gives up: told again while it
- * goes on. For the repair of a damaged store. */
+/* From now on, systemd waits at least so long for what is under way, be it the start, the stop or the next
+ * sign of life: before work that cannot be cut short. */
 void rh_notify_extend(uint64_t microseconds);
 /* One line that a person reads in `systemctl status`. */
 void rh_notify_status(const char *status);

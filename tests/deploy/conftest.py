@@ -4,12 +4,18 @@
     RAILHEAD_BUILD   the build folder; the boot test installs from it and makes its root file system below it
 """
 import pathlib
+import signal
 import sys
 
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests" / "e2e"))
+
+
+def pytest_configure():
+    """A run that is stopped from outside (a time limit) clears up as one that is interrupted by hand."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class Machine:
     def boot(self, seconds=40):
         with open(self.console, "wb") as console:
             self.nspawn = subprocess.Popen(
-                ["systemd-nspawn", "-q", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "-b",
+                ["setpriv", "--pdeathsig=TERM", "systemd-nspawn", "-q", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "-b",
                  "-D", str(self.root)], stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
                 start_new_session=True)
         try:

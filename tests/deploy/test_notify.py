@@ -40,6 +40,13 @@ def test_ready_without_a_broker(systemd, gateway, text):
     systemd.wait("READY=1")
 
 
+def test_the_start_may_take_as_long_as_a_repair(systemd, gateway, text):
+    gateway(text(), systemd.env)
+    assert int(systemd.wait("EXTEND_TIMEOUT_USEC").fields["EXTEND_TIMEOUT_USEC"]) >= 600e6
+    assert "READY" not in names(systemd.seen)
+    systemd.wait("READY=1")
+
+
 def test_the_status_is_one_line_that_a_person_reads(systemd, gateway, text):
     gateway(text(), systemd.env)
     systemd.wait("READY=1")

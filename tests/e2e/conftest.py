@@ -60,7 +60,8 @@ def start(request, tmp_path):
     for gateway in gateways:
         found = SANITIZER.search(gateway.log())
         assert not found, f"the gateway reported {found.group(0)}:\n{gateway.log()[-3000:]}"
-        assert gateway.process.returncode not in (-6, -11, -7, -4), "the gateway crashed:\n" + gateway.log()[-3000:]
+        ended = gateway.process and gateway.process.returncode
+        assert ended not in (-6, -11, -7, -4), "the gateway crashed:\n" + gateway.log()[-3000:]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ UNITS = {unit: [f"holding 0..1 u32 counter {unit}000000 1", f"holding 500..501 u
 POINTS = {"a": (3, 0, 0), "b": (3, 500, 500000), "c": (4, 0, 800000)}
 
 
-def body(interval="40ms"):
+def body(interval="100ms"):
     rows = "".join(f"d{unit} = rs485 {unit} - interval={interval}\n" for unit in UNITS)
     points = "".join(f"[points d{unit}]\na = holding 0 u32\nb = holding 500 u32\nc = input 0 u32\n" for unit in UNITS)
     return "[devices]\n" + rows + points
@@ -44,7 +44,7 @@ FAULTS = {
     "foreign": ["foreign rs485 {unit} 0.3"],
     "truncated": ["truncate rs485 {unit} 0.3"],
     "noise": ["noise rs485 {unit} 0.4"],
-    "flipped": ["noise rs485 {unit} 0.4 flip"],
+    "flipped": ["noise rs485 {unit} 0.15 flip"],
     "pauses": ["gap rs485 {unit} 15ms 0.3"],
     "lost": ["drop rs485 {unit} 0.2"],
     "busy": ["busy rs485 {unit} 0.2"],

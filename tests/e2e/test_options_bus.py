@@ -106,11 +106,11 @@ def test_the_profile_brings_the_points(tmp_path, broker, recorder, start, store)
     folder = tmp_path / "profiles"
     folder.mkdir()
     (folder / "toy.ini").write_text("[profile]\nvendor = Toys\nmodel = T1\ntitle = A toy\n"
-                                    "[parameters]\nbase = 0 0..9 \"first register\"\n"
-                                    "[points]\nfirst = holding {base} u16 unit=V\n")
+                                    "[parameters]\nat = 0 0..9 \"first register\"\n"
+                                    "[points]\nfirst = holding {at} u16 unit=V\n")
     with TcpSlave(ONE) as slave:
         text = (f"[line plc]\ndriver = modbus-tcp\nhost = {slave.host}\n"
-                "[devices]\np = plc 1 toy interval=50ms\nq = plc 1 toy interval=50ms base=1\n")
+                "[devices]\np = plc 1 toy interval=50ms\nq = plc 1 toy interval=50ms at=1\n")
         start(ini(broker.url, store, text), env={"RAILHEAD_PROFILES": str(folder)})
         recorder.wait_reading("p", "first", value=11)
         recorder.wait_reading("q", "first", value=12)

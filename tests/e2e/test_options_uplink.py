@@ -95,7 +95,7 @@ def test_the_format_is_one_that_is_built(tmp_path, plc, start, store, broker, re
     file = tmp_path / "other.ini"
     file.write_text(ini(broker.url, store, plc.body(), mqtt={"format": "senml"}))
     result = railhead("check", "-c", file)
-    assert result.returncode == 78 and "senml" in result.stderr and "json" in result.stderr
+    assert result.returncode == 78 and "senml" in result.stderr
 
 
 @option("mqtt", "data_topic")
@@ -125,13 +125,14 @@ def test_the_session_expiry(plc, start, store):
 
 
 @option("mqtt", "inflight")
-def test_the_window(plc, start, store):
+@pytest.mark.parametrize("inflight", [4, 9])
+def test_the_window(inflight, plc, start, store):
     with Scripted(hold=True) as broker:
-        start(ini(broker.url, store, plc.body(interval="10ms"), mqtt={"inflight": 4},
+        start(ini(broker.url, store, plc.body(interval="10ms"), mqtt={"inflight": inflight},
                   keep={"commit_interval": "10ms"}))
-        broker.wait(lambda b: b.widest >= 4, 15, "a full window")
+        broker.wait(lambda b: b.widest >= inflight - 1, 15, "a full window")
         pass_time(0.7)
-        assert broker.widest == 4
+        assert inflight - 1 <= broker.widest <= inflight, "one place is kept for the own status"
 
 
 def gaps(broker, count):
@@ -161,8 +162,7 @@ def test_the_path_of_the_store(tmp_path, plc, start):
     path.parent.mkdir()
     with Scripted() as broker:
         start(ini(broker.url, path, plc.body()))
-        until(path.exists, 10, "the store")
-        assert path.read_bytes()[:15] == b"SQLite format 3"
+        until(lambda: path.exists() and path.read_bytes()[:15] == b"SQLite format 3", 10, "the store")
 
 
 @option("store", "durability")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The link to the broker fails in every way it can, and every reading arrives all the same."""
 import random
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ from proxy import Proxy
 from recorder import Recorder, batches_of
 from waiting import pass_time, until
 
+ALLOWED = "topic readwrite #\n"
 UNITS = {unit: [f"holding 0..1 u32 counter {unit}000000 1"] for unit in (1, 2, 3)}
 
 
@@ -102,42 +104,34 @@ def test_a_network_that_swallows_everything_for_a_while(broker, recorder, sim, s
 
 @pytest.mark.slow
 def test_publishes_that_the_acl_denies_are_kept(tmp_path, sim, start, store):
-    """Under MQTT 5 mosquitto answers a denied publish with 0x87: a refusal, not a delivery."""
-    allowed = "topic readwrite #\n"
+    """Under MQTT 5 mosquitto answers a denied publish with reason 0x87, a refusal and not a delivery, and
+    mosquitto 2.0.11 hangs up right behind it."""
     denied = "topic read #\ntopic readwrite railhead/gw/status\ntopic readwrite railhead/gw/state/#\n" \
              "topic readwrite railhead/gw/meta/#\n"
     bus = sim(tcp_bus("net", UNITS))
-    with Mosquitto(tmp_path / "broker", acl=allowed) as broker, Recorder(broker.port) as recorder:
+    with Mosquitto(tmp_path / "broker", acl=ALLOWED) as broker, Recorder(broker.port) as recorder:
         gateway = start(ini(broker.url, store, body(bus, "200ms"), mqtt={"version": "5"}))
         recorder.wait_count("data", 3, 20)
         broker.acl = denied
         broker.reload()
-        until(lambda: "Denied PUBLISH" in broker.log(), 20, "a denied publish")
+        until(lambda: broker.log().count("Denied PUBLISH") >= 3, 20, "denied publishes")
         mark = recorder.mark()
         pass_time(2)
-        assert gateway.running() and len(recorder.messages(mark, "data")) <= 3
-        until(lambda: "refused" in gateway.log().lower() or "authori" in gateway.log().lower(), 5,
-              "a word about the refusal on stderr")
-        broker.acl = allowed
+        assert gateway.running() and not recorder.messages(mark, "data")
+        broker.acl = ALLOWED
         broker.reload()
-        recorder.wait_count("data", 5, 20, since=mark)
-        top = max(batch["seq"] for _m, batch in batches_of(recorder.messages()))
-        until(lambda: set(range(1, top)) <= {b["seq"] for _m, b in batches_of(recorder.messages())}
-              or _first(recorder) > 1 and set(range(_first(recorder), top)) <= _seqs(recorder), 90,
-              "the refused batches, after their pause")
+        recorder.wait_count("data", 5, 30, since=mark)
+        until(lambda: len(_seqs(recorder)) == max(_seqs(recorder)), 90, "the refused batches, after their pause")
         assert gateway.stop(30) == 0
         recorder.wait_status("offline", 20, reason="stopped")
         seqs = [batch["seq"] for _m, batch in batches_of(recorder.messages())]
-        assert sorted(seqs) == list(range(min(seqs), max(seqs) + 1)), "lost or doubled"
+        assert sorted(seqs) == list(range(1, max(seqs) + 1)), "lost or doubled"
         for unit in UNITS:
             said = counter_values(bus, "net", unit, 3)
             arrived = sorted(r.value for r in recorder.readings(f"d{unit}"))
             assert arrived in (said, said[:-1])
+        assert re.search("refuse|authori", gateway.log(), re.IGNORECASE), "nothing about the refusal on stderr"
 
 
 def _seqs(recorder):
     return {batch["seq"] for _m, batch in batches_of(recorder.messages())}
-
-
-def _first(recorder):
-    return min(_seqs(recorder))

@@ -51,16 +51,18 @@ static void check(const struct run *run, enum rh_modbus_event kind, const struct
     const struct rh_modbus_expected *e = &expected[frame->which];
     if (kind == RH_MODBUS_EXCEPTION)
         return;
-    const uint8_t *start = frame->data - 3;
+    size_t head = e->write ? 2 : 3;
+    const uint8_t *start = frame->data - head;
     rh_assert(start >= run->assembler.bytes);
     rh_assert(frame->data + frame->data_bytes <= run->assembler.bytes + run->assembler.len);
-    rh_assert(start[0] == e->unit && start[1] == e->function && start[2] == e->data_bytes);
-    rh_assert(frame->data_bytes == e->data_bytes);
+    rh_assert(start[0] == e->unit && start[1] == e->function);
+    rh_assert(e->write ? memcmp(frame->data, e->written, sizeof e->written) == 0 : start[2] == e->data_bytes);
+    rh_assert(frame->data_bytes == (e->write ? sizeof e->written : e->data_bytes));
     if (run->assembler.framing == RH_MODBUS_FRAMING_MBAP) {
         rh_assert(start[-6] == e->transaction >> 8 && start[-5] == (e->transaction & 0xFF));
         return;
     }
-    uint16_t crc = rh_modbus_crc(start, 3 + frame->data_bytes);
+    uint16_t crc = rh_modbus_crc(start, head + frame->data_bytes);
     rh_assert(frame->data[frame->data_bytes] == (crc & 0xFF));
     rh_assert(frame->data[frame->data_bytes + 1] == crc >> 8);
 }
@@ -92,12 +94,11 @@ static void feed(struct run *run, const struct rh_modbus_expected *expected, siz
 
 static void begin(struct run *run, enum rh_modbus_framing framing, const uint8_t request[6])
 {
-    uint8_t echo[RH_MODBUS_READ_REQUEST_BYTES];
+    uint8_t echo[RH_MODBUS_RTU_MAX];
     run->n = 0;
     run->ended = false;
     rh_modbus_assembler_init(&run->assembler, framing, on_foreign, run);
-    rh_modbus_rtu_request(request, echo);
-    rh_modbus_assembler_begin(&run->assembler, echo);
+    rh_modbus_assembler_begin(&run->assembler, echo, rh_modbus_rtu_request(request, 6, echo));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -112,7 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expected[i] = (struct rh_modbus_expected){.transaction = (uint16_t)(at[0] << 8 | at[1]),
                                                   .unit = at[2],
                                                   .function = at[3] & 0x7F,
-                                                  .data_bytes = at[4] % 251};
+                                                  .write = (at[3] & 0x80) != 0,
+                                                  .data_bytes = at[4] % 251,
+                                                  .written = {at[0], at[1], at[4], at[5]}};
     }
     const uint8_t *cuts = data + 2 + 6 * EXPECTED_MAX + 1;
     size_t n_cuts = cuts[-1] % 16;

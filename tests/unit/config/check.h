@@ -14,7 +14,7 @@
 #include "tests/unit/config/fake.h"
 
 /* What rh_report_print says; the caller frees it. */
-static inline char *printed(const struct rh_report *report)
+__attribute__((noinline, unused)) static char *printed(const struct rh_report *report)
 {
     char *text = NULL;
     size_t len = 0;

@@ -122,6 +122,14 @@ static inline bool fake_point(const struct rh_word *words, size_t n, const struc
     return true;
 }
 
+/* Two points at one address are one place. */
+static inline bool fake_overlaps(const struct rh_point *a, const struct rh_point *b)
+{
+    const struct fake_address *left = a->address, *right = b->address;
+
+    return left->at == right->at;
+}
+
 static inline const char *fake_identity(const struct rh_line_conf *line)
 {
     const struct fake_line *options = line->options;
@@ -139,6 +147,7 @@ static const struct rh_driver_schema fake_rtu = {.name = "modbus-rtu",
                                                  .address_size = sizeof(struct fake_address),
                                                  .parse_address = fake_address,
                                                  .parse_point = fake_point,
+                                                 .overlaps = fake_overlaps,
                                                  .line_identity = fake_identity};
 static const struct rh_driver_schema fake_tcp = {.name = "modbus-tcp",
                                                  .help = "a fake session",
@@ -150,6 +159,7 @@ static const struct rh_driver_schema fake_tcp = {.name = "modbus-tcp",
                                                  .address_size = sizeof(struct fake_address),
                                                  .parse_address = fake_address,
                                                  .parse_point = fake_point,
+                                                 .overlaps = fake_overlaps,
                                                  .line_identity = fake_identity};
 static const struct rh_driver_schema *const fake_drivers[] = {&fake_rtu, &fake_tcp};
 static const char *const fake_formats[] = {"json", "other"};
@@ -168,6 +178,9 @@ struct fake_disk {
     const struct fake_file *files;
     size_t n;
 };
+
+/* Of systemd's credentials; NULL: none. Tests set it. */
+static const char *fake_credentials;
 
 static inline int fake_read(void *context, const char *path, struct rh_file *ret_file)
 {
@@ -216,7 +229,8 @@ static inline int fake_load(const struct fake_file *files, size_t n, const char 
                             struct rh_report *report, struct rh_config **ret_config)
 {
     struct fake_disk disk = {files, n};
-    struct rh_source source = {&disk, fake_read, fake_list, host_name, fake_profile_folders, 2};
+    struct rh_source source = {&disk, fake_read,       fake_list, host_name, fake_profile_folders,
+                               2,     fake_credentials};
 
     return rh_config_load_from(&source, "/x.ini", &fake_schema, report, ret_config);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files as they are on a disk: missing, unreadable, not files at all; passwords; the folders of profiles. */
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,17 +60,31 @@ static void expect_load(int result, const char *expected)
 static int setup(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/railhead-config-XXXXXX");
+    snprintf(folder, sizeof(folder), "/tmp/railhead-config-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
+}
+
+static void remove_all(const char *path)
+{
+    DIR *entries = opendir(path);
+    const struct dirent *entry;
+
+    while (entries && (entry = readdir(entries))) {
+        char inside[400];
+        snprintf(inside, sizeof(inside), "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_all(inside);
+    }
+    if (entries)
+        closedir(entries);
+    remove(path);
 }
 
 static int teardown(void **state)
 {
-    char command[128];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    return system(command);
+    remove_all(folder);
+    return access(folder, F_OK) < 0 ? 0 : -1;
 }
 
 static void main_file(void **state)
@@ -126,6 +141,25 @@ static void password(void **state)
     expect_load(0, NO_LINE);
 }
 
+/* As systemd leaves them; the environment says where. */
+static void credentials(void **state)
+{
+    (void)state;
+    put("x.ini", "[gateway]\nname = g\n[mqtt]\nversion = 3.1.1\n", 0644);
+    assert_int_equal(mkdir(in("c"), 0700), 0);
+    put("c/railhead_mqtt-password", "secret\n", 0400);
+    setenv("CREDENTIALS_DIRECTORY", in("c"), 1);
+    expect_load(-EINVAL, NO_LINE "/x.ini:3:1: error: MQTT 3.1.1 knows no password without a username\n");
+    put("x.ini", "[gateway]\nname = g\n", 0644);
+    expect_load(0, NO_LINE);
+    assert_int_equal(chmod(in("c/railhead_mqtt-password"), 0444), 0);
+    expect_load(-EINVAL, "/x.ini: error: password_file \"/c/railhead_mqtt-password\" can be read by "
+                         "everybody: chmod o-r it\n" NO_LINE);
+    setenv("CREDENTIALS_DIRECTORY", "", 1);
+    expect_load(0, NO_LINE);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 static void profiles(void **state)
 {
     char list[200];
@@ -151,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(main_file, setup, teardown),
         cmocka_unit_test_setup_teardown(drop_ins, setup, teardown),
         cmocka_unit_test_setup_teardown(password, setup, teardown),
+        cmocka_unit_test_setup_teardown(credentials, setup, teardown),
         cmocka_unit_test_setup_teardown(profiles, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,7 @@ static void same_fingerprints(const struct rh_config *a, const struct rh_config 
     assert_true(a->gateway.fingerprint == b->gateway.fingerprint);
     assert_true(a->mqtt.fingerprint == b->mqtt.fingerprint);
     assert_true(a->store.fingerprint == b->store.fingerprint);
+    assert_true(a->commands.fingerprint == b->commands.fingerprint);
     assert_int_equal(a->n_lines, b->n_lines);
     for (size_t i = 0; i < a->n_lines; i++)
         assert_true(a->lines[i].fingerprint == b->lines[i].fingerprint);
@@ -191,7 +192,7 @@ static void fingerprints(void **state)
         "[points x]\np = coil 1\n[points y]\np = coil 1\n";
     static const struct {
         const char *more;
-        const char *changed; /* g, m, s, a, b */
+        const char *changed; /* g, m, s, a, b, c */
     } rows[] = {
         {"", ""},
         {"[gateway]\nname = other\n", "gmab"},
@@ -202,6 +203,11 @@ static void fingerprints(void **state)
         {"[defaults line]\nbaud = 300\n", "ab"},
         {"[mqtt]\nqos = 2\n", "mab"},
         {"[mqtt]\nqos = 1\n", ""},
+        {"[gateway]\nsocket = none\n", "g"},
+        {"[commands]\nverbs = ping\n", "c"},
+        {"[mqtt]\ntls = no\n", "m"},
+        {"[device x]\nwrites = allow\n", "a"},
+        {"[points y]\nq = coil 2 writable\n", "b"},
     };
     struct rh_config *config = load_text(base);
 
@@ -210,15 +216,15 @@ static void fingerprints(void **state)
         char text[1000];
         snprintf(text, sizeof(text), "%s%s", base, rows[i].more);
         struct rh_config *other = load_text(text);
-        const uint64_t before[] = {config->gateway.fingerprint, config->mqtt.fingerprint,
-                                   config->store.fingerprint, config->lines[0].fingerprint,
-                                   config->lines[1].fingerprint};
-        const uint64_t after[] = {other->gateway.fingerprint, other->mqtt.fingerprint,
-                                  other->store.fingerprint, other->lines[0].fingerprint,
-                                  other->lines[1].fingerprint};
-        for (size_t f = 0; f < 5; f++)
-            if ((before[f] != after[f]) != (strchr(rows[i].changed, "gmsab"[f]) != NULL))
-                fail_msg("row %zu: fingerprint %c", i, "gmsab"[f]);
+        const uint64_t before[] = {config->gateway.fingerprint,  config->mqtt.fingerprint,
+                                   config->store.fingerprint,    config->lines[0].fingerprint,
+                                   config->lines[1].fingerprint, config->commands.fingerprint};
+        const uint64_t after[] = {other->gateway.fingerprint,  other->mqtt.fingerprint,
+                                  other->store.fingerprint,    other->lines[0].fingerprint,
+                                  other->lines[1].fingerprint, other->commands.fingerprint};
+        for (size_t f = 0; f < RH_COUNT(before); f++)
+            if ((before[f] != after[f]) != (strchr(rows[i].changed, "gmsabc"[f]) != NULL))
+                fail_msg("row %zu: fingerprint %c", i, "gmsabc"[f]);
         rh_config_free(other);
     }
     rh_config_free(config);
@@ -277,7 +283,8 @@ static void implied_lines_and_disabled_ones(void **state)
 static void brokers_and_topics(void **state)
 {
     struct rh_config *config = load_text(
-        "[gateway]\nname = g1\ntag.site = hh\n[mqtt]\nbroker = mqtt://a , mqtt://[::1]:99/,mqtt://c.d:1\n"
+        "[gateway]\nname = g1\ntag.site = hh\n[mqtt]\ntls = no\nbroker = mqtt://a , "
+        "mqtt://[::1]:99/,mqtt://c.d:1\n"
         "root = x/{gateway}\nclient_id = c-{gateway}\ndata_topic = {root}/{tag.site}/{gateway}/{device}\n"
         "version = 3.1.1\nformat = json, other\n"
         "[line a]\nport=/dev/a\n[devices]\nd = a 1 - tag.site=b\n[points d]\np = coil 1\n");
@@ -328,6 +335,10 @@ static void sample_loads(void **state)
     struct rh_config *config = load_text(text), *empty = load_text("");
     same_fingerprints(config, empty);
     assert_non_null(strstr(text, ";commit_interval = 1s\n"));
+    assert_non_null(strstr(text, "[commands]\n"));
+    assert_non_null(strstr(text, ";verbs = ping, resend-meta\n"));
+    assert_non_null(strstr(text, ";socket = /run/railhead/ctl.sock\n"));
+    assert_non_null(strstr(text, ";writes = deny\n"));
     assert_non_null(strstr(text, "--- points of driver modbus-tcp"));
     free(text);
     rh_config_free(config);

@@ -12,9 +12,9 @@ static void ten_mistakes_in_one_file(void **state)
     expect("[gatewy]\n" /* 1 */
            "name = g\n"
            "[mqtt]\n"
-           "  qos = 3\n"          /* 4 */
-           "\tkeepalive = 60\n"   /* 5 */
-           "broker = mqtts://b\n" /* 6 */
+           "  qos = 3\n"        /* 4 */
+           "\tkeepalive = 60\n" /* 5 */
+           "broker = wss://b\n" /* 6 */
            "[line a]\n"
            "port = /dev/a\n"
            "baudrat = 9600 ; comment\n" /* 9 */
@@ -31,7 +31,7 @@ static void ten_mistakes_in_one_file(void **state)
            "/x.ini:4:9: error: qos = \"3\": must be from 0 to 2\n"
            "/x.ini:5:14: error: keepalive = \"60\": the unit is missing (ms, s, min, h, d); did you mean "
            "\"60s\"?\n"
-           "/x.ini:6:10: error: broker = \"mqtts://b\": mqtts:// is not built yet\n"
+           "/x.ini:6:10: error: broker = \"wss://b\": wss:// is not built yet\n"
            "/x.ini:9:1: error: unknown key \"baudrat\" in [line a]; did you mean \"baud\"?\n"
            "/x.ini:10:8: error: baud = \"fast\": must be a whole number\n"
            "/x.ini:11:1: error: duplicate key \"baud\" in [line a], first in line 10\n"
@@ -73,17 +73,17 @@ static const struct {
      "/x.ini:2:1: error: unknown key \"na?me\" in [gateway]; did you mean \"name\"?\n"
      "/x.ini:2:3: error: control character 0x01\n"},
     {"[gateway]\n# \xC3\xA4 ok\n; caf\xE9\nname = g\n", "/x.ini:3:6: error: byte 0xe9 is not valid UTF-8\n"},
-    {"[commands]\nverbs = x\n", "/x.ini:1:2: error: [commands] is not built yet\n"},
+    {"[clock]\nx = y\n", "/x.ini:1:2: error: [clock] is not built yet\n"},
     /* --- [gateway], [mqtt], [store] --- */
     {"[gateway]\nname = a.b\n",
      "/x.ini:2:8: error: name = \"a.b\": a name has letters, digits, - and _, at most 64\n"},
-    {"[mqtt]\nca_file = /x\n", "/x.ini:2:1: error: \"ca_file\" in [mqtt] is not built yet\n"},
+    {"[mqtt]\npsk_file = /x\n", "/x.ini:2:1: error: \"psk_file\" in [mqtt] is not built yet\n"},
     {"[mqtt]\nbroker = mqtt://u:secret@b\n",
      "/x.ini:2:10: error: broker: a password never stands in the URL; use username and password_file\n"},
     {"[mqtt]\nbroker = b:1883\n",
      "/x.ini:2:10: error: broker = \"b:1883\": must be a URL; did you mean \"mqtt://b:1883\"?\n"},
-    {"[mqtt]\nbroker = mqtt://a, tcp://b:5\n",
-     "/x.ini:2:20: error: broker = \"tcp://b:5\": unknown scheme: mqtt://; did you mean \"mqtt://b:5\"?\n"},
+    {"[mqtt]\nbroker = mqtts://a, tcp://b:5\n", "/x.ini:2:21: error: broker = \"tcp://b:5\": unknown scheme: "
+                                                "mqtt://, mqtts://; did you mean \"mqtt://b:5\"?\n"},
     {"[mqtt]\nbroker = mqtt://a:0\n",
      "/x.ini:2:10: error: broker = \"mqtt://a:0\": the port must be from 1 to 65535\n"},
     {"[mqtt]\nbroker = mqtt://::1\n",
@@ -117,9 +117,9 @@ static const struct {
      "/x.ini:4:1: error: there are [defaults line] and [defaults device], not [defaults devices]; did you "
      "mean "
      "\"device\"?\n"},
-    {LINE "driver = uart\n"
+    {LINE "driver = modbus-ascii\n"
           "[devices]\nx = a 1 -\n" ONE_POINT,
-     "/x.ini:3:10: error: driver \"uart\" is not built yet\n"},
+     "/x.ini:3:10: error: driver \"modbus-ascii\" is not built yet\n"},
     {LINE "driver = modbus-rut\n"
           "[devices]\nx = a 1 -\n" ONE_POINT,
      "/x.ini:3:10: error: unknown driver \"modbus-rut\"; did you mean \"modbus-rtu\"?\n"},
@@ -156,8 +156,8 @@ static const struct {
     {LINE "[devices]\nx = a 999 mtr\n" ONE_POINT, "/x.ini:4:7: error: unit \"999\" is not 1..247\n"
                                                   "/x.ini:4:11: error: unknown profile \"mtr\"\n"},
     {LINE "[devices]\nx = a - -\n" ONE_POINT, "/x.ini:4:7: error: row \"x\" of [devices] has no address\n"},
-    {LINE "[devices]\nx = a 1 -\n[device x]\nwrites = allow\nhost = y\n" ONE_POINT,
-     "/x.ini:6:1: error: \"writes\" in [device x] is not built yet\n"
+    {LINE "[devices]\nx = a 1 -\n[device x]\nwrites = some\nhost = y\n" ONE_POINT,
+     "/x.ini:6:10: error: writes = \"some\": must be one of deny, allow\n"
      "/x.ini:7:1: error: unknown key \"host\" in [device x]\n"},
     {LINE "[devices]\na = - 1 - host=h\n[points a]\np = coil 1\n",
      "/x.ini:1:1: warning: [line a] has no devices\n"
@@ -170,8 +170,8 @@ static const struct {
      "/x.ini:7:32: error: every = \"5\": the unit is missing (ms, s, min, h, d); did you mean \"5s\"?\n"
      "/x.ini:8:1: error: duplicate point \"q\" in [points x], first in line 7\n"},
     {LINE
-     "[devices]\nx = a 1 -\n[points x]\np = coil 1 writable scale=0 scale=2 unit drop=never enum=0:a,b,0:c\n",
-     "/x.ini:6:12: error: \"writable\" in point \"p\" of [points x] is not built yet\n"
+     "[devices]\nx = a 1 -\n[points x]\np = coil 1 lease=9s scale=0 scale=2 unit drop=never enum=0:a,b,0:c\n",
+     "/x.ini:6:12: error: \"lease\" in point \"p\" of [points x] is not built yet\n"
      "/x.ini:6:27: error: scale = \"0\": must not be zero\n"
      "/x.ini:6:29: error: duplicate key \"scale\" in point \"p\" of [points x]\n"
      "/x.ini:6:37: error: \"unit\" needs a value: unit=TEXT\n"

@@ -134,9 +134,9 @@ static void a_line_of_any_length(void **state)
     char *text = malloc(len + 100);
 
     (void)state;
-    size_t at = (size_t)sprintf(text, "[s]\nk = ");
+    size_t at = (size_t)snprintf(text, len, "[s]\nk = ");
     memset(text + at, 'x', len);
-    strcpy(text + at + len, " y\nz = 1\n");
+    snprintf(text + at + len, 50, " y\nz = 1\n");
     struct parsed parsed = parse(text, strlen(text));
     assert_int_equal(parsed.report.n, 0);
     assert_int_equal(parsed.ini.sections[0].n, 2);

@@ -4,6 +4,7 @@
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,12 +127,57 @@ static void nothing_but_one_line(void **state)
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+static struct rh_log_event taken;
+static char taken_text[256];
+static bool takes;
+
+static bool sink(const struct rh_log_event *event)
+{
+    taken = *event;
+    snprintf(taken_text, sizeof(taken_text), "%s", event->text);
+    return takes;
+}
+
+/* A sink gets what would stand on stderr, where the journal reads stderr; what it does not take stands there.
+ */
+static void sink_before_stderr(void **state)
+{
+    char stream[64];
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    rh_log_sink(sink);
+    taken_text[0] = '\0';
+    rh_log(RH_LOG_INFO, "part", "by hand");
+    assert_string_equal(taken_text, "");
+    expect(STAMP "part: by hand\n$");
+    setenv("JOURNAL_STREAM", stream, 1);
+    rh_log_init(RH_LOG_INFO);
+    takes = true;
+    rh_log_device(RH_LOG_WARNING, "line a", "m07", "%s is\noffline", "m07");
+    assert_string_equal(written(), "");
+    assert_string_equal(taken_text, "line a: m07 is?offline");
+    assert_string_equal(taken.device, "m07");
+    assert_int_equal(taken.level, RH_LOG_WARNING);
+    takes = false;
+    rh_log(RH_LOG_NOTICE, "part", "message");
+    assert_null(taken.device);
+    assert_string_equal(written(), "<5>part: message\n");
+    rh_log(RH_LOG_DEBUG, "part", "below the level");
+    assert_string_equal(taken_text, "part: message");
+    rh_log_sink(NULL);
+    unsetenv("JOURNAL_STREAM");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_hand, catch_stderr, release_stderr),
         cmocka_unit_test_setup_teardown(level, catch_stderr, release_stderr),
         cmocka_unit_test_setup_teardown(journal, catch_stderr, release_stderr),
+        cmocka_unit_test_setup_teardown(sink_before_stderr, catch_stderr, release_stderr),
         cmocka_unit_test_setup_teardown(nothing_but_one_line, catch_stderr, release_stderr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ extern const struct rh_driver rh_driver_modbus_rtu, rh_driver_modbus_tcp, rh_dri
 struct request {
     uint8_t unit, function;
     uint16_t address, count, transaction;
-    uint8_t raw[12];
+    uint8_t raw[264];
     size_t raw_len;
 };
 
@@ -67,8 +67,9 @@ struct slave {
     int64_t written_us; /* end of its last answer */
     int64_t gaps_us[GAPS_MAX];
     size_t n_gaps;
-    uint8_t in[64];
+    uint8_t in[600];
     size_t in_len;
+    struct request last; /* settled once `requests` has counted it */
 };
 
 static inline uint16_t value_of(unsigned unit, unsigned address)
@@ -101,6 +102,12 @@ static inline size_t good_answer(const struct slave *slave, const struct request
     size_t len = 3;
     frame[0] = request->unit;
     frame[1] = request->function;
+    if (request->function >= 5) { /* a write: its first six bytes again */
+        const uint8_t rest[] = {(uint8_t)(request->address >> 8), (uint8_t)request->address,
+                                (uint8_t)(request->count >> 8), (uint8_t)request->count};
+        memcpy(frame + 2, rest, sizeof rest);
+        return frame_end(slave, request, frame, 6);
+    }
     if (request->function <= 2) {
         for (unsigned i = 0; i < request->count; i += 8) {
             uint8_t byte = 0;
@@ -147,14 +154,22 @@ static inline void answer_nothing(struct slave *slave, const struct request *req
     (void)request;
 }
 
+/* Of the request that `slave->in` begins with; writes of several carry their data behind a count. */
+static inline size_t request_bytes(const struct slave *slave)
+{
+    if (slave->mbap)
+        return 6 + (size_t)(slave->in[4] << 8 | slave->in[5]);
+    return slave->in[1] == 15 || slave->in[1] == 16 ? 9 + (size_t)slave->in[6] : 8;
+}
+
 /* Takes requests out of what was read. Bytes that are none are dropped one by one. */
 static inline bool next_request(struct slave *slave, struct request *ret_request)
 {
-    size_t len = slave->mbap ? 12 : 8;
-    while (slave->in_len >= len) {
+    while (slave->in_len >= 8 && slave->in_len >= request_bytes(slave)) {
         const uint8_t *at = slave->in, *pdu = slave->mbap ? at + 6 : at;
-        bool good = slave->mbap ? at[2] == 0 && at[3] == 0 && at[4] == 0 && at[5] == 6
-                                : rh_modbus_crc(at, 6) == (at[6] | at[7] << 8);
+        size_t len = request_bytes(slave);
+        bool good = slave->mbap ? at[2] == 0 && at[3] == 0 && at[4] == 0
+                                : rh_modbus_crc(at, len - 2) == (at[len - 2] | at[len - 1] << 8);
         if (good) {
             *ret_request = (struct request){.unit = pdu[0],
                                             .function = pdu[1],
@@ -184,6 +199,7 @@ static inline bool slave_read(struct slave *slave)
     slave->in_len += (size_t)n;
     struct request request;
     while (next_request(slave, &request)) {
+        slave->last = request;
         atomic_fetch_add(&slave->requests, 1);
         atomic_load (&slave->answer)(slave, &request);
     }

@@ -37,11 +37,11 @@ static void on_foreign(void *context, uint8_t unit, size_t chars)
 static void begin(struct trace *trace, enum rh_modbus_framing framing)
 {
     static const uint8_t request[] = {0x01, 0x03, 0x00, 0x10, 0x00, 0x02};
-    uint8_t frame[RH_MODBUS_READ_REQUEST_BYTES];
+    uint8_t frame[RH_MODBUS_RTU_MAX];
     memset(trace, 0, sizeof *trace);
     rh_modbus_assembler_init(&trace->assembler, framing, on_foreign, trace);
-    rh_modbus_rtu_request(request, frame);
-    rh_modbus_assembler_begin(&trace->assembler, frame);
+    rh_modbus_assembler_begin(&trace->assembler, frame,
+                              rh_modbus_rtu_request(request, sizeof request, frame));
 }
 
 static void feed(struct trace *trace, const struct rh_modbus_expected *expected, size_t n,
@@ -60,7 +60,8 @@ static void feed(struct trace *trace, const struct rh_modbus_expected *expected,
             note(trace, "echo", 0, 0);
             break;
         case RH_MODBUS_ANSWER:
-            assert_int_equal(frame.data_bytes, expected[frame.which].data_bytes);
+            assert_int_equal(frame.data_bytes,
+                             expected[frame.which].write ? 4 : expected[frame.which].data_bytes);
             note(trace, "A", (unsigned)frame.which, frame.data[0]);
             break;
         case RH_MODBUS_EXCEPTION:
@@ -126,15 +127,15 @@ static void test_crc(void **state)
     (void)state;
     assert_int_equal(rh_modbus_crc((const uint8_t *)"123456789", 9), 0x4B37);
     static const uint8_t senseair[] = {0xFE, 0x04, 0x00, 0x00, 0x00, 0x04, 0xE5, 0xC6};
-    uint8_t frame[RH_MODBUS_READ_REQUEST_BYTES];
-    assert_int_equal(rh_modbus_rtu_request(senseair, frame), 8);
+    uint8_t frame[RH_MODBUS_RTU_MAX];
+    assert_int_equal(rh_modbus_rtu_request(senseair, 6, frame), 8);
     assert_memory_equal(frame, senseair, 8);
     const struct rh_block block = {.unit = 17, .function = 3, .address = 0x6B, .length = 3};
     uint8_t request[6];
     assert_int_equal(rh_modbus_read_request(&block, request), 6);
     assert_memory_equal(request, "\x11\x03\x00\x6B\x00\x03", 6);
-    uint8_t tcp[RH_MODBUS_TCP_REQUEST_BYTES];
-    assert_int_equal(rh_modbus_tcp_request(request, 0x1501, tcp), 12);
+    uint8_t tcp[RH_MODBUS_TCP_MAX];
+    assert_int_equal(rh_modbus_tcp_request(request, 6, 0x1501, tcp), 12);
     assert_memory_equal(tcp, "\x15\x01\x00\x00\x00\x06\x11\x03\x00\x6B\x00\x03", 12);
 }
 
@@ -205,7 +206,7 @@ static void test_echo_that_looks_like_an_answer(void **state)
     assert_memory_equal(bytes, request, 7);
     struct trace trace;
     begin(&trace, RH_MODBUS_FRAMING_RTU);
-    rh_modbus_assembler_begin(&trace.assembler, request);
+    rh_modbus_assembler_begin(&trace.assembler, request, sizeof request);
     for (size_t i = 0; i < sizeof request; i++)
         feed(&trace, &one, 1, &request[i], 1);
     feed(&trace, &one, 1, bytes, bytes_of("|04 03 02 12 34 crc", bytes));
@@ -303,6 +304,51 @@ static void test_cut_anywhere(void **state)
     }
 }
 
+/* Answers to writes: all that was written must come back. The first copy of a request that may echo is its
+ * echo; where no echo is awaited it is the answer. */
+static void test_written(void **state)
+{
+    (void)state;
+    static const struct rh_modbus_expected one = {
+        .transaction = 7, .unit = 1, .function = 6, .write = true, .written = {0x00, 0x01, 0x00, 0x03}};
+    static const struct {
+        const char *in, *with_echo, *without;
+    } rows[] = {
+        {"|01 06 00 01 00 03 crc", "echo0:0", "A0:0"},
+        {"|01 06 00 01 00 03 crc |01 06 00 01 00 03 crc", "echo0:0 A0:0", "A0:0 A0:0"},
+        {"FF |01 06 00 01 00 03 crc 00 |01 86 03 crc", "echo0:0 E0:3", "A0:0 E0:3"},
+        {"|01 06 00 02 00 03 crc", "F1:8", "F1:8"},
+        {"|01 06 00 01 00 04 crc", "F1:8", "F1:8"},
+        {"|02 06 00 01 00 03 crc", "F2:8", "F2:8"},
+        {"|01 05 00 01 00 03 crc", "F1:8", "F1:8"},
+        {"01 06 00 01 00 03 00 00", "", ""},
+    };
+    for (size_t i = 0; i < 2 * RH_COUNT(rows); i++) {
+        uint8_t bytes[64], frame[RH_MODBUS_RTU_MAX];
+        size_t len = bytes_of("|01 06 00 01 00 03 crc", frame);
+        struct trace trace;
+        begin(&trace, RH_MODBUS_FRAMING_RTU);
+        rh_modbus_assembler_begin(&trace.assembler, frame, i % 2 == 0 ? len : 0);
+        feed(&trace, &one, 1, bytes, bytes_of(rows[i / 2].in, bytes));
+        rh_modbus_finish(&trace.assembler);
+        assert_string_equal(trace.text, i % 2 == 0 ? rows[i / 2].with_echo : rows[i / 2].without);
+    }
+    struct trace trace;
+    uint8_t bytes[64];
+    begin(&trace, RH_MODBUS_FRAMING_RTU);
+    feed(&trace, &one, 1, bytes, bytes_of("FF 01 06 00 01 00", bytes));
+    assert_int_equal(rh_modbus_begun(&trace.assembler, &one), 0);
+    feed(&trace, &one, 1, bytes, bytes_of("03 12", bytes));
+    assert_int_equal(rh_modbus_begun(&trace.assembler, &one), 7);
+    assert_true(rh_modbus_pending(&trace.assembler));
+    begin(&trace, RH_MODBUS_FRAMING_MBAP);
+    feed(&trace, &one, 1, bytes, bytes_of("00 07 00 00 00 06 01 06 00 01 00 04", bytes));
+    feed(&trace, &one, 1, bytes, bytes_of("00 07 00 00 00 07 01 06 00 01 00 03 00", bytes));
+    feed(&trace, &one, 1, bytes, bytes_of("00 07 00 00 00 06 01 06 00 01 00 03", bytes));
+    assert_string_equal(trace.text, "F1:12 F1:13 A0:0");
+    assert_false(rh_modbus_pending(&trace.assembler));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_echo_that_looks_like_an_answer),
         cmocka_unit_test(test_mbap),
         cmocka_unit_test(test_begun),
+        cmocka_unit_test(test_written),
         cmocka_unit_test(test_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

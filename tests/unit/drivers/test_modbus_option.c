@@ -77,6 +77,10 @@ static void defaults(void **state)
     assert_int_equal(device.turnaround_ms, 5);
     assert_int_equal(device.max_read, 125);
     assert_int_equal(device.base, 0);
+    assert_int_equal(device.write_fc, RH_MODBUS_WRITE_FC_AUTO);
+    assert_true(set(&rh_modbus_device_options, &device, "write_fc", "16"));
+    assert_int_equal(device.write_fc, RH_MODBUS_WRITE_FC_16);
+    assert_false(set(&rh_modbus_device_options, &device, "write_fc", "6"));
 }
 
 static void required_options(void **state)
@@ -208,32 +212,6 @@ static void ports_that_are_not_there(void **state)
     assert_int_equal(report.n, 2);
 }
 
-/* 9600 8N1: two registers take 26.4 ms. */
-static void lines_asked_for_too_much(void **state)
-{
-    struct rh_modbus_device device = {.unit = 1, .turnaround_ms = 5, .max_read = 125};
-    struct rh_device_conf conf = {.name = "d", .options = &device};
-    struct rh_modbus_address address = {.function = 3, .type = RH_TYPE_U32, .length = 2};
-    struct rh_point point = {.name = "p", .address = &address, .period_ms = 27};
-    (void)state;
-    line_options = (struct rh_modbus_line){
-        .port = "/dev/null", .baud = 9600, .data_bits = 8, .parity = 'N', .stop_bits = 1};
-    line.devices = &conf;
-    line.n_devices = 1;
-    line.points = &point;
-    line.n_points = 1;
-    assert_true(check());
-    assert_int_equal(report.n, 0);
-    point.period_ms = 20;
-    assert_true(check());
-    assert_int_equal(report.n, 1);
-    assert_int_equal(report.n_errors, 0);
-    assert_non_null(strstr(last()->message, "132 %"));
-    point.period_ms = RH_PERIOD_FASTEST;
-    assert_true(check());
-    assert_int_equal(report.n, 1);
-}
-
 static void identities_of_sockets(void **state)
 {
     static const char *const rows[][2] = {{"PLC", "plc:502"},
@@ -280,7 +258,6 @@ int main(void)
         CASE(hosts),
         CASE(units),
         CASE(ports_that_are_not_there),
-        CASE(lines_asked_for_too_much),
         CASE(identities_of_sockets),
         CASE(identities_of_ports),
     };

@@ -39,7 +39,7 @@ static void set_line(int64_t baud, const char *mode)
     line_options = (struct rh_modbus_line){
         .baud = baud, .data_bits = mode[0] - '0', .parity = mode[1], .stop_bits = mode[2] - '0'};
     for (size_t i = 0; i < DEVICES; i++) {
-        device_options[i] = (struct rh_modbus_device){(uint8_t)(i + 1), 5, RH_MODBUS_MAX_REGISTERS, 0};
+        device_options[i] = (struct rh_modbus_device){(uint8_t)(i + 1), 5, RH_MODBUS_MAX_REGISTERS, 0, 0};
         devices[i] =
             (struct rh_device_conf){.name = "d", .options = &device_options[i], .index = (uint32_t)i};
     }
@@ -253,6 +253,32 @@ static void halves_of_a_block(void **state)
     rh_plan_fini(&plan);
 }
 
+/* The block of one point alone: with its scale register, and without its neighbours. */
+static void single_points(void **state)
+{
+    (void)state;
+    set_line(9600, "8N1");
+    add(0, RH_MODBUS_READ_HOLDING, 11, 1);
+    add(0, RH_MODBUS_READ_HOLDING, 10, 1);
+    add(1, RH_MODBUS_READ_COILS, 7, 1);
+    struct rh_modbus_address *scaled = add(1, RH_MODBUS_READ_INPUT, 20, 2);
+    scaled->has_scale_reg = true;
+    scaled->scale_reg = 25;
+    struct rh_plan plan = plan_of();
+    for (uint32_t i = 0; i < plan.n_points; i++) {
+        const struct rh_point *point = &points[plan.order[i]];
+        const struct rh_modbus_address *address = point->address;
+        struct rh_block block;
+        rh_modbus_single(&line, plan.order, i, &block);
+        expect_block(&block, (uint8_t)(point->device + 1), address->function, address->address,
+                     address->has_scale_reg ? 6 : 1, 1);
+        assert_int_equal(block.first, i);
+        assert_int_equal(block.device, point->device);
+        assert_true(block.cost_us > 0);
+    }
+    rh_plan_fini(&plan);
+}
+
 static void random_points(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -376,6 +402,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(caps_hold),
         cmocka_unit_test(scale_registers_stay),
         cmocka_unit_test(halves_of_a_block),
+        cmocka_unit_test(single_points),
         cmocka_unit_test(every_plan),
         cmocka_unit_test(ten_thousand_points),
     };

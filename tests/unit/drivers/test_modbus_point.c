@@ -375,6 +375,11 @@ static void set_crossed(struct rh_point *point)
     point->max = 1;
 }
 
+static void set_writable(struct rh_point *point)
+{
+    point->writable = true;
+}
+
 static void what_holds_for_all_together(void **state)
 {
     static const struct {
@@ -397,6 +402,16 @@ static void what_holds_for_all_together(void **state)
         {"holding 3 str len=2", set_min, "no min or max"},
         {"holding 3 u16", set_min, NULL},
         {"holding 3 u16", set_crossed, "min is greater than max"},
+        {"holding 3 u16", set_writable, NULL},
+        {"coil 3", set_writable, NULL},
+        {"discrete 3", set_writable, "cannot be written"},
+        {"input 3 u16", set_writable, "cannot be written"},
+        {"30003 u16", set_writable, "cannot be written"},
+        {"holding 3 u16 bits=3:1", set_writable, "not built yet"},
+        {"holding 3 u8 hi", set_writable, "u8 and s8 are read-only"},
+        {"holding 3 u16 scale_reg=4", set_writable, "read-only"},
+        {"holding 3 str len=123", set_writable, NULL},
+        {"holding 3 str len=124", set_writable, "123 registers"},
     };
     (void)state;
     for (size_t i = 0; i < RH_COUNT(rows); i++) {

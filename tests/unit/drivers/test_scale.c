@@ -193,6 +193,69 @@ static void products_as_written(void **state)
     }
 }
 
+static void expect_raw(struct rh_scale scale, struct rh_whole number, int exponent, bool fits,
+                       struct rh_whole expected)
+{
+    struct rh_whole raw = {0, false};
+    assert_int_equal(rh_scale_raw_whole(&scale, number, exponent, &raw), fits);
+    if (fits && (raw.magnitude != expected.magnitude || raw.negative != expected.negative))
+        fail_msg("%s%llu instead of %s%llu", raw.negative ? "-" : "", (unsigned long long)raw.magnitude,
+                 expected.negative ? "-" : "", (unsigned long long)expected.magnitude);
+}
+
+static void back_to_raw(void **state)
+{
+    const struct rh_whole most = {UINT64_MAX, false};
+    (void)state;
+    expect_raw((struct rh_scale){{1, 0}, 0}, most, 0, true, most);
+    expect_raw((struct rh_scale){{1, 0}, -1}, most, 0, false, most);
+    expect_raw((struct rh_scale){{1, -1}, 0}, whole(1844674407370955161), 0, true,
+               (struct rh_whole){UINT64_MAX - 5, false});
+    expect_raw((struct rh_scale){{1, -1}, 0}, whole(1844674407370955162), 0, false, most);
+    expect_raw((struct rh_scale){{2, -1}, 0}, most, -1, true, (struct rh_whole){UINT64_MAX / 2 + 1, false});
+    expect_raw((struct rh_scale){{999999999999999999, 0}, 0}, most, 0, true, whole(18));
+    expect_raw((struct rh_scale){{999999999999999999, -48}, 0}, most, 30, false, most);
+    expect_raw((struct rh_scale){{999999999999999999, 30}, 0}, most, -48, true, whole(0));
+    expect_raw((struct rh_scale){{1, 30}, 0}, whole(4), 30, true, whole(4));
+    expect_raw((struct rh_scale){{1, -30}, 0}, whole(0), 30, true, whole(0));
+    expect_raw((struct rh_scale){{-1, 0}, 5}, whole(0), 0, true, whole(5));
+    expect_raw((struct rh_scale){{1, -1}, 1e30}, whole(1), -30, false, whole(0));
+    expect_raw((struct rh_scale){{1, 30}, 1e30}, whole(3), 30, true, whole(2));
+    expect_raw((struct rh_scale){{1, 30}, 1e30}, whole(1), -30, true, whole(-1));
+}
+
+/* (raw * factor + rest) / factor is raw, or the next where rest is half of the factor or more. */
+static void nearest_raw(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        uint64_t raw = draw() % 1000000000, factor = draw() % 1000000000 + 1, rest = draw() % factor;
+        int places = (int)(draw() % 30), more = (int)(draw() % 8);
+        bool negative = draw() & 1;
+        struct rh_scale scale = {{(int64_t)factor, -places}, 0};
+        struct rh_whole number = {raw * factor + rest, negative};
+        uint64_t nearest = raw + (rest >= factor - rest);
+        number.negative = negative && number.magnitude > 0;
+        expect_raw(scale, number, -places, true, (struct rh_whole){nearest, negative && nearest > 0});
+        expect_raw(scale, number, -places - 45 - more, true, whole(0));
+    }
+}
+
+static void back_to_real(void **state)
+{
+    struct rh_scale scale = {{3, -1}, 0};
+    (void)state;
+    expect(rh_scale_raw_real(&scale, whole(1), 0, false), 10.0 / 3, "1 / 0.3");
+    expect(rh_scale_raw_real(&scale, whole(1), 0, true), (double)(10.0f / 3), "as a float");
+    expect(rh_scale_raw_real(&scale, whole(-6), 0, false), -20, "-6 / 0.3");
+    expect(rh_scale_raw_real(&scale, whole(0), 0, false), 0, "nothing");
+    scale = (struct rh_scale){{-999999999999999999, -30}, -273.15};
+    expect(rh_scale_raw_real(&scale, (struct rh_whole){UINT64_MAX, false}, 30, false),
+           -18446744073709551615e30 / 999999999999.999999e-24, "large");
+    scale = (struct rh_scale){{1, -2}, 0.1};
+    expect(rh_scale_raw_real(&scale, whole(3), -1, false), 20, "(0.3 - 0.1) / 0.01");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +267,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(offsets_as_written),
         cmocka_unit_test(finer_offsets_as_written),
         cmocka_unit_test(products_as_written),
+        cmocka_unit_test(back_to_raw),
+        cmocka_unit_test(nearest_raw),
+        cmocka_unit_test(back_to_real),
     };
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL) | 1;
     printf("seed %llu\n", (unsigned long long)seed);

@@ -73,20 +73,30 @@ struct rh_point *home_point(struct rh_line_conf *line, uint32_t index)
     return (struct rh_point *)(uintptr_t)&line->points[index];
 }
 
-struct home *home_new(int64_t max_size_bytes)
+void home_reopen(struct home *home)
 {
-    struct home *home = calloc(1, sizeof(*home));
+    struct rh_store_options options = {.path = home->path,
+                                       .gateway = "g",
+                                       .max_size_bytes = home->max_size_bytes,
+                                       .machine_id = "/dev/null"};
     struct rh_store_opened opened;
     char why[256] = "";
 
+    memset(&home->shared, 0, sizeof(home->shared));
+    if (rh_store_open(&options, &home->shared, &home->store, &opened, why, sizeof(why)) < 0)
+        fail_msg("%s", why);
+}
+
+struct home *home_new(int64_t max_size_bytes)
+{
+    struct home *home = calloc(1, sizeof(*home));
+
     assert_non_null(home);
+    home->max_size_bytes = max_size_bytes;
     snprintf(home->directory, sizeof(home->directory), "/tmp/rh-gateway-XXXXXX");
     assert_non_null(mkdtemp(home->directory));
     snprintf(home->path, sizeof(home->path), "%s/store.db", home->directory);
-    struct rh_store_options options = {
-        .path = home->path, .gateway = "g", .max_size_bytes = max_size_bytes, .machine_id = "/dev/null"};
-    if (rh_store_open(&options, &home->shared, &home->store, &opened, why, sizeof(why)) < 0)
-        fail_msg("%s", why);
+    home_reopen(home);
     return home;
 }
 

@@ -20,12 +20,15 @@ struct rh_point *home_point(struct rh_line_conf *line, uint32_t index);
 
 struct home {
     char directory[64], path[96];
+    int64_t max_size_bytes;
     struct rh_store_shared shared;
     struct rh_store *store;
 };
 
 struct home *home_new(int64_t max_size_bytes);
 void home_free(struct home *home);
+/* After another part has closed its store. */
+void home_reopen(struct home *home);
 
 /* One reading of a point: an integer, into the ring of the source. */
 void home_push(struct rh_source *source, uint32_t point, int64_t value, int64_t wall_ms);

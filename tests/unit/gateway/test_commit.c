@@ -32,7 +32,7 @@ static struct bench open_bench(int64_t max_size_bytes, struct rh_line_conf *line
 {
     struct bench bench = {.home = home_new(max_size_bytes), .line = line};
 
-    assert_int_equal(rh_source_new(line, -1, &bench.source), 0);
+    assert_int_equal(rh_source_new(line, -1, false, &bench.source), 0);
     assert_int_equal(rh_commit_new("g", "railhead/g", bench.home->store, &bench.commit), 0);
     return bench;
 }
@@ -214,7 +214,7 @@ static void urgent_first(void **state)
     struct rh_source *second = NULL;
     struct rh_line_conf *other = home_line(1, 1);
     home_point(other, 0)->class_ = RH_CLASS_URGENT;
-    assert_int_equal(rh_source_new(other, -1, &second), 0);
+    assert_int_equal(rh_source_new(other, -1, false, &second), 0);
     bench.source->next = second;
     for (uint32_t p = 0; p < 12; p++)
         home_push(bench.source, p, 0, 0);
@@ -278,7 +278,8 @@ static void retained_messages(void **state)
     assert_int_equal(mail.n, 4);
     home_mail_free(&mail);
 
-    assert_int_equal(rh_commit_forget(bench.commit, "d1"), 0);
+    bench.source->devices[1].gone = true;
+    assert_int_equal(rh_commit_gone(bench.commit, bench.source), 0);
     mail = home_fly(bench.home);
     assert_int_equal(mail.n, 2);
     for (size_t i = 0; i < 2; i++)

@@ -71,6 +71,7 @@ static void changes_only(void **context)
     assert_true(pass(&point, &state, words("auto")));
     assert_false(pass(&point, &state, words("auto")));
     assert_true(pass(&point, &state, words("auto ")));
+    assert_true(pass(&point, &state, words("auto_")));
     assert_true(pass(&point, &state, words("")));
     assert_false(pass(&point, &state, words("")));
     struct rh_reading yes = {.value = {.kind = RH_VALUE_BOOL, .boolean = true}}, no = yes;
@@ -93,7 +94,7 @@ static void deadband(void **context)
     assert_false(pass(&point, &state, number(2, 20.5))); /* more than the deadband */
     assert_true(pass(&point, &state, number(3, 20.75))); /* from the last one sent, not the last one seen */
     assert_false(pass(&point, &state, number(4, 20.25)));
-    assert_true(pass(&point, &state, number(5, 20.1)));
+    assert_true(pass(&point, &state, number(5, 20.2499)));
     assert_true(pass(&point, &state, number(6, -20)));
     assert_true(pass(&point, &state, words("text knows no deadband")));
     assert_true(pass(&point, &state, number(8, -20)));

@@ -196,3 +196,22 @@ void virtual_forget(struct virtual_line *line)
         line->points[p] = (struct virtual_point){.refused = refused};
     }
 }
+
+const struct rh_device_state *virtual_state(const struct virtual_line *line, uint32_t device)
+{
+    return rh_schedule_device(line->schedule, device);
+}
+
+const struct virtual_step *virtual_next(struct virtual_line *line, uint32_t device, int64_t until_us)
+{
+    uint64_t reads = line->reads;
+
+    while (virtual_step(line, until_us))
+        if (line->reads > reads) {
+            reads = line->reads;
+            if (virtual_last(line)->device == device)
+                return virtual_last(line);
+        }
+    fail_msg("device %u was not asked until %lld us", device, (long long)until_us);
+    return NULL;
+}

@@ -67,6 +67,9 @@ void virtual_start(struct virtual_line *line, int64_t now_us);
 bool virtual_step(struct virtual_line *line, int64_t until_us);
 void virtual_run(struct virtual_line *line, int64_t until_us);
 const struct virtual_step *virtual_last(const struct virtual_line *line);
+/* Runs up to the next transaction with this device; the test fails if none comes until then. */
+const struct virtual_step *virtual_next(struct virtual_line *line, uint32_t device, int64_t until_us);
+const struct rh_device_state *virtual_state(const struct virtual_line *line, uint32_t device);
 /* Forgets the counts and gaps, not the state. */
 void virtual_forget(struct virtual_line *line);
 

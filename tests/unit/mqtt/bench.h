@@ -32,7 +32,8 @@ struct bench {
 
 static void bench_session(struct bench *bench)
 {
-    snprintf(bench->url, sizeof(bench->url), "mqtt://127.0.0.1:%u", bench->broker.port);
+    if (!bench->url[0])
+        snprintf(bench->url, sizeof(bench->url), "mqtt://127.0.0.1:%u", bench->broker.port);
     bench->options.url = bench->url;
     bench->options.client_id = "bench";
     bench->options.username = bench->options.password = "";
@@ -78,12 +79,19 @@ static inline void bench_arrival(void *context, const struct rh_arrival *arrival
              (const char *)arrival->payload);
 }
 
+static inline const char *bench_birth(void *context, int version)
+{
+    struct bench *bench = context;
+    snprintf(bench->birth, sizeof(bench->birth), "{\"state\":\"online\",\"session\":%d,\"mqtt\":%d}",
+             ++bench->births, version);
+    return bench->birth;
+}
+
 static inline enum rh_connect_outcome bench_connect(struct bench *bench)
 {
-    snprintf(bench->birth, sizeof(bench->birth), "{\"state\":\"online\",\"session\":%d}", ++bench->births);
     int64_t start_us = rh_mono_us();
     enum rh_connect_outcome outcome =
-        rh_session_connect(bench->session, "{\"state\":\"offline\"}", bench->birth, &bench->info);
+        rh_session_connect(bench->session, "{\"state\":\"offline\"}", bench_birth, bench, &bench->info);
     int64_t took_us = rh_mono_us() - start_us;
     bench->longest_us = took_us > bench->longest_us ? took_us : bench->longest_us;
     bench->connects += outcome == RH_CONNECT_OK;

@@ -28,6 +28,12 @@ struct fake_store {
     int n_flights;
     int fail_put, fail_received, fail_done; /* errno, 0: none */
     int puts, receiveds, dones, refuseds, agains;
+    struct {
+        char key[RH_KEPT_KEY_BYTES];
+        char bytes[256];
+        size_t len;
+    } kept[8];
+    int n_kept, keeps;
 };
 
 static inline struct rh_flight *fake_find(struct fake_store *store, uint16_t mid)
@@ -132,6 +138,53 @@ static inline int fake_load(void *context, int64_t row, struct rh_outgoing *ret_
     return 0;
 }
 
+static inline int fake_release(void *context, const char *key)
+{
+    struct fake_store *store = context;
+    for (int i = 0; i < store->n_kept; i++) {
+        if (strcmp(store->kept[i].key, key) != 0)
+            continue;
+        store->n_kept--;
+        memmove(&store->kept[i], &store->kept[i + 1], (size_t)(store->n_kept - i) * sizeof(store->kept[0]));
+        return 0;
+    }
+    return 0;
+}
+
+static inline int fake_keep(void *context, const char *key, const void *bytes, size_t len)
+{
+    struct fake_store *store = context;
+    fake_release(store, key);
+    if (store->n_kept == 8 || len > sizeof(store->kept[0].bytes))
+        return -ENOSPC;
+    snprintf(store->kept[store->n_kept].key, RH_KEPT_KEY_BYTES, "%s", key);
+    memcpy(store->kept[store->n_kept].bytes, bytes, len);
+    store->kept[store->n_kept++].len = len;
+    store->keeps++;
+    return 0;
+}
+
+static inline int fake_kept_list(void *context, char (*ret_keys)[RH_KEPT_KEY_BYTES], size_t cap)
+{
+    const struct fake_store *store = context;
+    for (int i = 0; i < store->n_kept && (size_t)i < cap; i++)
+        memcpy(ret_keys[i], store->kept[i].key, RH_KEPT_KEY_BYTES);
+    return store->n_kept;
+}
+
+static inline int fake_kept_load(void *context, const char *key, const void **ret_bytes, size_t *ret_len)
+{
+    const struct fake_store *store = context;
+    for (int i = 0; i < store->n_kept; i++) {
+        if (strcmp(store->kept[i].key, key) != 0)
+            continue;
+        *ret_bytes = store->kept[i].bytes;
+        *ret_len = store->kept[i].len;
+        return 0;
+    }
+    return -ENOENT;
+}
+
 static const struct rh_flight_ops fake_ops = {
     .put = fake_put,
     .received = fake_received,
@@ -140,6 +193,10 @@ static const struct rh_flight_ops fake_ops = {
     .again = fake_again,
     .list = fake_list,
     .load = fake_load,
+    .keep = fake_keep,
+    .release = fake_release,
+    .kept_list = fake_kept_list,
+    .kept_load = fake_kept_load,
 };
 
 static inline void fake_add(struct fake_store *store, int qos, const char *text)

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "script_inbound.h"
 #include "script_wire.h"
 
 enum broker_cut {
@@ -53,6 +54,7 @@ struct broker {
     int receive_max, max_packet, max_qos, no_retain, keepalive_s; /* 0: not said; max_qos: value + 1 */
     int puback, pubrec, suback; /* reason codes for data and subscriptions */
     bool no_echo;
+    int inbound;      /* commands sent before the SUBACK of a subscription that is not the status */
     int refuse_first; /* only so many data messages are answered with the codes above; 0: all */
 
     /* of the thread */
@@ -77,7 +79,9 @@ struct broker {
     _Atomic int n_delivered;
     struct broker_packet publishes[BROKER_LOG];
     _Atomic int n_publishes;
-    _Atomic int pubrels, most_pending;
+    _Atomic int pubrels, most_pending, pubacks;
+    char filter[64]; /* of the last subscription that was not the status */
+    _Atomic int filter_options;
     char farewell[64]; /* the last status that was no birth */
 };
 
@@ -313,8 +317,36 @@ static bool broker_sends_retained(const struct broker *b, int handling, bool is_
     return b->retained[0] && !b->no_retain && (handling == 0 || (handling == 1 && is_new));
 }
 
+/* Packet id, properties of MQTT 5, then one filter and its options. */
+static bool broker_on_commands(struct broker *b, const struct broker_packet *packet)
+{
+    const unsigned char *at = packet->data + 2 + b->v5;
+    unsigned char suback[4] = {packet->data[0], packet->data[1], 0, 0};
+    size_t len = (size_t)(at[0] << 8 | at[1]);
+    snprintf(b->filter, sizeof(b->filter), "%.*s", (int)len, (const char *)at + 2);
+    b->filter_options = at[2 + len];
+    for (int i = 0; i < b->inbound; i++) {
+        char text[32];
+        unsigned char data[128];
+        snprintf(text, sizeof(text), "command %d", i + 1);
+        broker_send(b, 0x32, data, inbound_publish(data, b->v5, 100 + i, text));
+    }
+    suback[b->v5 ? 3 : 2] = (unsigned char)(b->suback ? b->suback : at[2 + len] & 3);
+    broker_send(b, 0x90, suback, b->v5 ? 4 : 3);
+    return true;
+}
+
+static bool broker_is_status(const struct broker *b, const struct broker_packet *packet)
+{
+    size_t at = 4U + b->v5;
+    return packet->len > at + strlen(BROKER_STATUS) &&
+           memcmp(packet->data + at, BROKER_STATUS, strlen(BROKER_STATUS)) == 0;
+}
+
 static bool broker_on_subscribe(struct broker *b, const struct broker_packet *packet)
 {
+    if (!broker_is_status(b, packet))
+        return broker_on_commands(b, packet);
     unsigned char options = packet->data[packet->len - 1];
     unsigned char suback[4] = {packet->data[0], packet->data[1], 0, 0};
     bool is_new = !b->subscribed;
@@ -341,6 +373,9 @@ static bool broker_on_packet(struct broker *b, const struct broker_packet *packe
         return broker_on_connect(b, packet);
     case 3:
         return broker_on_publish(b, packet);
+    case 4:
+        b->pubacks++;
+        return true;
     case 6:
         return broker_on_pubrel(b, packet);
     case 8:

@@ -5,6 +5,7 @@
 #ifndef RH_TESTS_STORE_TEST_H
 #define RH_TESTS_STORE_TEST_H
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,12 +88,56 @@ static inline void bench_reopen(struct bench *bench)
     bench_open(bench);
 }
 
+/* Reads `from` whole into `to`, which keeps its inode if it is there. */
+__attribute__((unused)) static void copy_bytes(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    char bytes[65536];
+    size_t n;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((n = fread(bytes, 1, sizeof(bytes), in)) > 0)
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+__attribute__((unused)) static bool same_content(const char *left, const char *right)
+{
+    FILE *a = fopen(left, "rb"), *b = fopen(right, "rb");
+    int x, y;
+
+    assert_non_null(a);
+    assert_non_null(b);
+    do {
+        x = fgetc(a);
+        y = fgetc(b);
+    } while (x == y && x != EOF);
+    fclose(a);
+    fclose(b);
+    return x == y;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+__attribute__((unused)) static int remove_tree(const char *path)
+{
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 /* cmocka setup and teardown; the bench is not open yet. */
 static inline int bench_setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     assert_non_null(bench);
-    strcpy(bench->directory, "/tmp/railhead-store-XXXXXX");
+    snprintf(bench->directory, sizeof(bench->directory), "/tmp/railhead-store-XXXXXX");
     assert_non_null(mkdtemp(bench->directory));
     snprintf(bench->path, sizeof(bench->path), "%s/store.db", bench->directory);
     snprintf(bench->machine, sizeof(bench->machine), "%s/machine-id", bench->directory);
@@ -107,10 +152,8 @@ static inline int bench_setup(void **state)
 static inline int bench_teardown(void **state)
 {
     struct bench *bench = *state;
-    char command[128];
     bench_close(bench);
-    snprintf(command, sizeof(command), "rm -r '%s'", bench->directory);
-    int r = system(command);
+    int r = remove_tree(bench->directory);
     free(bench);
     return r;
 }

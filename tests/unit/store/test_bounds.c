@@ -260,7 +260,7 @@ static void the_file_is_laid_out_as_promised(void **state)
     assert_int_equal(head[18], 2); /* write-ahead log */
     assert_true(head[55] != 0);    /* auto vacuum */
     assert_int_equal(head[67], 1); /* incremental */
-    assert_int_equal(head[63], 1); /* user_version */
+    assert_int_equal(head[63], 2); /* user_version */
     assert_memory_equal(&head[68], "RHL1", 4);
 }
 

@@ -71,8 +71,8 @@ static _Noreturn void child(struct bench *bench, int fd)
     bench_open(bench);
     int n = rh_flight_ops.list(bench->flights, found, RH_COUNT(found));
     for (int i = 0; i < n; i++) {
+        tell(fd, DONE, (uint64_t)found[i].row); /* before: the kill may come between the two */
         rh_flight_ops.done(bench->flights, found[i].mid);
-        tell(fd, DONE, (uint64_t)found[i].row);
     }
     for (uint16_t mid = 1; mid < 600; mid++) {
         append_numbered(bench, fd, 1 + mid % 4);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/asked.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool response_allowed(const char *prefix, const char *topic)
+{
+    return rh_topic_valid(topic, strlen(topic)) && strlen(topic) < RH_TOPIC_MAX &&
+           strncmp(topic, prefix, strlen(prefix)) == 0 && !strstr(topic, "/cmd/") && topic[0] != '$';
+}
+
+void rh_asked_note(struct rh_asked *asked, const char *root, const char *prefix,
+                   const struct rh_arrival *arrival, const struct rh_topic_parts *parts)
+{
+    bool verb = parts->kind == RH_TOPIC_VERB;
+
+    *asked = (struct rh_asked){0};
+    snprintf(asked->topic, sizeof(asked->topic), "%s", arrival->topic);
+    snprintf(asked->reply_topic, sizeof(asked->reply_topic), "%s/reply/%s%s%s", root,
+             verb ? "gateway" : parts->device, *parts->point ? "/" : "", parts->point);
+    if (arrival->response_topic && response_allowed(prefix, arrival->response_topic))
+        snprintf(asked->response_topic, sizeof(asked->response_topic), "%s", arrival->response_topic);
+    if (arrival->correlation && arrival->correlation_len <= sizeof(asked->correlation)) {
+        memcpy(asked->correlation, arrival->correlation, arrival->correlation_len);
+        asked->correlation_len = arrival->correlation_len;
+    }
+}
