@@ -42,8 +42,7 @@ void rh_control_error(struct rh_text *text, enum rh_command_code code, const cha
     rh_text_char(text, '}');
 }
 
-static void answer_refusal(struct rh_text *text, const struct rh_refusal *refusal,
-                           const struct rh_request *request)
+static void answer_refusal(struct rh_text *text, const struct rh_refusal *refusal, const char *id)
 {
     char buffer[16];
     const char *code = rh_command_code_name(refusal->code, 0, buffer);
@@ -52,7 +51,7 @@ static void answer_refusal(struct rh_text *text, const struct rh_refusal *refusa
     put_string(text, "error", refusal->message);
     put_string(text, "code", *code ? code : rh_command_status_name(refusal->status));
     rh_text_put(text, ",\"reply\":");
-    rh_refusal_reply(refusal, request->has_id ? request->id : "", rh_wall_ms(), text);
+    rh_refusal_reply(refusal, id, rh_wall_ms(), text);
     rh_text_char(text, '}');
 }
 
@@ -104,7 +103,8 @@ static void audit_pending(struct rh_control_desk *desk, const struct rh_pending 
         rh_text_put(&text, outcome);
     else
         rh_pending_outcome(point, &text);
-    audit(desk, &(struct rh_audit){rh_wall_ms(), TOPIC, pending->id, pending->by, name, before, after, words});
+    audit(desk,
+          &(struct rh_audit){rh_wall_ms(), TOPIC, pending->id, pending->by, name, before, after, words});
 }
 
 /* Refills with time; false when a flood has used it up. */
@@ -129,16 +129,14 @@ static void audit_refusal(struct rh_control_desk *desk, const struct rh_control_
     snprintf(name, sizeof(name), "%s.%s", request->device, request->point);
     snprintf(outcome, sizeof(outcome), "%s %s", rh_command_status_name(refusal->status),
              rh_command_code_name(refusal->code, 0, buffer));
-    audit(desk, &(struct rh_audit){rh_wall_ms(), TOPIC, request->command.id, request->command.by, name, "", "",
-                                   outcome});
+    audit(desk, &(struct rh_audit){rh_wall_ms(), TOPIC, request->command.id, request->command.by, name, "",
+                                   "", outcome});
 }
 
 /* ---- from begin to end ---- */
 
-static void finish(struct rh_control_job *job, struct rh_control_desk *desk, struct rh_text *text)
+static void finish(struct rh_control_job *job, struct rh_text *text)
 {
-    if (job->pending.set)
-        audit_pending(desk, &job->pending, NULL);
     answer_pending(text, &job->pending);
     rh_pending_end(&job->pending);
 }
@@ -202,12 +200,12 @@ bool rh_control_job_begin(struct rh_control_job *job, struct rh_control_desk *de
     if (!try_begin(job, desk, request, &refusal)) {
         if (request->verb == RH_CONTROL_WRITE)
             audit_refusal(desk, request, &refusal);
-        answer_refusal(text, &refusal, &request->command);
+        answer_refusal(text, &refusal, request->command.id);
         return true;
     }
     if (job->pending.answered < job->pending.n)
         return false;
-    finish(job, desk, text);
+    finish(job, text); /* a dry run */
     return true;
 }
 
@@ -216,20 +214,20 @@ bool rh_control_job_take(struct rh_control_job *job, struct rh_control_desk *des
 {
     if (!rh_pending_take(&job->pending, answer))
         return false;
-    finish(job, desk, text);
+    if (job->pending.set)
+        audit_pending(desk, &job->pending, NULL);
+    finish(job, text);
     return true;
 }
 
 void rh_control_job_give_up(struct rh_control_job *job, struct rh_control_desk *desk, const char *why,
                             struct rh_text *text)
 {
-    struct rh_request request = {.has_id = *job->pending.id != 0};
     struct rh_refusal refusal = {.status = RH_STATUS_UNCONFIRMED};
 
-    snprintf(request.id, sizeof(request.id), "%s", job->pending.id);
     snprintf(refusal.message, sizeof(refusal.message), "%s", why);
     if (job->pending.set)
         audit_pending(desk, &job->pending, rh_command_status_name(RH_STATUS_UNCONFIRMED));
-    answer_refusal(text, &refusal, &request);
+    answer_refusal(text, &refusal, job->pending.id);
     rh_pending_end(&job->pending);
 }

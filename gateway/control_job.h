@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control_job.h - one command that came over the control socket: begun at its line, answered, and audited if it
- * writes. Main thread; knows nothing of sockets.
+ * control_job.h - one command that came over the control socket: begun at its line, answered, and audited if
+ * it writes. Main thread; knows nothing of sockets.
  *
  * Answers are one object: {"ok":true,"reply":{…},"unit":"V"}; "ok" is false with "error" and "code" if the
  * reply's status is anything but ok. `reply` is that of a command topic (mqtt/reply.h).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mode of the path is what keeps others out; the peer's credentials are looked at as well, for a directory
- * or a mode that somebody loosened. In a user namespace (PrivateUsers=) only root, this process's own user and
- * its own group have numbers of their own, all others show as the overflow id.
+ * The mode of the path is what keeps others out; the peer's credentials are looked at as well, for a
+ * directory or a mode that somebody loosened. In a user namespace (PrivateUsers=) only root, this process's
+ * own user and its own group have numbers of their own, all others show as the overflow id.
  */
 #include "gateway/control_socket.h"
 

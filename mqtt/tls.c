@@ -126,10 +126,32 @@ static void put_day(struct rh_text *say, const ASN1_TIME *time)
         rh_text_printf(say, "%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday);
 }
 
+static bool is_unknown_ca(int error)
+{
+    return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+           error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
+static void describe_unknown_ca(struct ask *ask, const X509 *certificate)
+{
+    rh_text_put(&ask->say, "is from an unknown CA: ");
+    put_name(&ask->say, X509_get_issuer_name(certificate));
+    rh_text_printf(&ask->say, " is not in %s",
+                   given(ask->tls->ca_file) ? ask->tls->ca_file : "the system's certificates");
+}
+
 static void describe_certificate(struct ask *ask, int error, int depth, const X509 *certificate)
 {
     struct rh_text *say = &ask->say;
-    rh_text_put(say, depth == 0 ? "the broker's certificate " : "a certificate above the broker's ");
+    bool unknown_ca = is_unknown_ca(error); /* said of the whole chain, wherever it ends */
+    rh_text_put(say,
+                depth == 0 || unknown_ca ? "the broker's certificate " : "a certificate above the broker's ");
+    if (unknown_ca) {
+        describe_unknown_ca(ask, certificate);
+        return;
+    }
     switch (error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -144,16 +166,6 @@ static void describe_certificate(struct ask *ask, int error, int depth, const X5
         rh_text_put(say, "is not valid before ");
         put_day(say, X509_get0_notBefore(certificate));
         rh_text_put(say, " (is the clock of this machine right?)");
-        break;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        rh_text_put(say, "is from an unknown CA: ");
-        put_name(say, X509_get_issuer_name(certificate));
-        rh_text_printf(say, " is not in %s",
-                       given(ask->tls->ca_file) ? ask->tls->ca_file : "the system's certificates");
         break;
     default:
         rh_text_printf(say, "is not accepted: %s", X509_verify_cert_error_string(error));

@@ -48,7 +48,7 @@ static void mistakes_in_a_profile_are_said_once(void **state)
         "/profiles/meter.ini:14:13: error: wrong type\n"
         "/profiles/meter.ini:15:23: error: {cd}: nothing of this name can be put in here\n"
         "/profiles/meter.ini:16:1: error: duplicate point \"w\" in [points], first in line 15\n"
-        "/profiles/meter.ini:17:2: error: unknown section [gruop]\n");
+        "/profiles/meter.ini:17:2: error: unknown section [gruop]; did you mean \"group\"?\n");
 }
 
 static void the_sites_mistakes_with_a_profile(void **state)

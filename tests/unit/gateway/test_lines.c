@@ -150,7 +150,7 @@ struct gateway {
 static struct gateway *start(void)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
-    struct rh_keeper_options options = {.gateway = "g", .root = "r", .commit_interval_ms = 50};
+    struct rh_keeper_options options = {.gateway = "g", .root = "r", .commit_interval_ms = 50, .data = true};
 
     assert_non_null(gateway);
     for (size_t p = 0; p < DEVICES * POINTS; p++)

@@ -214,7 +214,9 @@ static void test_rotated(void **state)
     rh_session_disconnect(bench->session, "bye", 1000);
     copy("stranger.pem", "now.pem");
     copy("stranger.key", "now.key");
-    assert_int_equal(bench_connect(bench), RH_CONNECT_CREDENTIALS);
+    enum rh_connect_outcome outcome = bench_connect(bench);
+    print_message("DBG %s\n", bench->info.why);
+    assert_int_equal(outcome, RH_CONNECT_CREDENTIALS);
     rh_session_free(bench->session);
     free(bench);
     mosquitto_end(pid);
