@@ -25,8 +25,9 @@ struct rh_block {
     uint32_t first, count; /* slice of rh_plan.order */
     int64_t period_ms;     /* RH_PERIOD_FASTEST or the shortest period of its points */
     enum rh_class class_;
-    int64_t cost_us; /* predicted time on the line, by bus.md section 1; of one that listens, the longest poll */
-    bool listens;    /* nothing is sent: it hears all devices that speak unasked, and is never backed off */
+    int64_t
+        cost_us;  /* predicted time on the line, by bus.md section 1; of one that listens, the longest poll */
+    bool listens; /* nothing is sent: it hears all devices that speak unasked, and is never backed off */
     /* the wire's terms: */
     uint8_t unit;
     uint8_t function;
@@ -64,8 +65,8 @@ struct rh_poll_result {
 /* Where readings go. Called on the poller's thread, inside poll(). `late`: this block's answer came after
  * its poll had timed out (rh_block as it was polled then). `heard`: a valid frame of this device came without
  * having been asked for. `wake` becomes readable when the poller has something else to do: a driver that only
- * listens returns then (RH_POLL_NOTHING); -1 for none. `silent`: this device, which speaks unasked, has not for
- * too long. */
+ * listens returns then (RH_POLL_NOTHING); -1 for none. `silent`: this device, which speaks unasked, has not
+ * for too long. */
 struct rh_sink {
     void *context;
     int wake;

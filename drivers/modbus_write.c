@@ -141,7 +141,7 @@ enum rh_poll_outcome rh_modbus_write(struct rh_link *link, const struct rh_comma
 {
     struct rh_modbus_request request;
     struct span span;
-    rh_assert(n > 0);
+    rh_assert(n > 0 && n <= RH_COMMAND_POINTS);
     *ret_taken = gather(link, values, n, &span);
     build(link, values, *ret_taken, &span, &request);
     return rh_modbus_transact(link, &request, sink, ret_result);

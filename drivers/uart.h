@@ -185,6 +185,8 @@ extern const struct rh_option_table rh_uart_point_options;
 /* Bytes that a field of the source `bytes` takes. */
 size_t rh_uart_field_size(const struct rh_uart_field *field);
 bool rh_uart_parse_obis(const char *text, uint8_t obis[6], uint8_t *ret_mask);
+/* True for csv, key, regex, … */
+bool rh_uart_is_source(const char *word);
 bool rh_uart_parse_point(const struct rh_word *words, size_t n, const struct rh_device_conf *device,
                          struct rh_point *point, void *address, const struct rh_parse_context *context);
 bool rh_uart_check_point(const struct rh_point *point, const struct rh_device_conf *device,

@@ -273,6 +273,10 @@ bool rh_uart_check_device(const struct rh_device_conf *device, const struct rh_p
     const char *wrong = wrong_framing(framing);
     if (wrong)
         rh_report_error(context->report, device->place, NULL, "device %s: %s", device->name, wrong);
+    for (size_t g = 0; g < device->n_groups; g++)
+        if (rh_uart_is_source(device->groups[g].name))
+            rh_report_error(context->report, device->place, NULL, "[group %s] bears the name of a source",
+                            device->groups[g].name);
     if (framing->end.len == 0 && !framing->has_length && framing->idle_ms == 0)
         framing->end = (struct rh_uart_mark){.len = 1, .bytes = "\n"};
     if (options->until && options->own.request.len == 0)

@@ -203,6 +203,11 @@ static const struct source *find_source(const char *word)
     return NULL;
 }
 
+bool rh_uart_is_source(const char *word)
+{
+    return find_source(word) != NULL;
+}
+
 static bool unknown_source(const struct parser *parser, const struct rh_word *word)
 {
     const char *names[RH_COUNT(sources)];

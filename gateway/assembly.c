@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -15,12 +16,14 @@
 
 #define ANSWERS_BYTES ((size_t)256 * 1024)
 #define PASSING_RING_BYTES ((size_t)128 * 1024)
+#define AUDITS_BYTES ((size_t)64 * 1024)
+#define CONTROL_ANSWERS_BYTES ((size_t)32 * 1024) /* one point each of 32 clients */
 /* A damaged store is read and written anew when it is opened: 4 GiB of an SD card, with time to spare. */
 #define REPAIR_US (30 * 60 * UINT64_C(1000000))
 
 int rh_assembly_init(struct rh_assembly *assembly, struct rh_config_ref *ref)
 {
-    *assembly = (struct rh_assembly){.ref = ref, .commit_bell = -1};
+    *assembly = (struct rh_assembly){.ref = ref, .commit_bell = -1, .control_bell = -1};
     assembly->since_wall_ms = rh_wall_ms();
     assembly->since_us = rh_mono_us();
     int r = rh_bell_open(&assembly->commit_bell);
@@ -28,6 +31,12 @@ int rh_assembly_init(struct rh_assembly *assembly, struct rh_config_ref *ref)
         r = rh_ring_new(ANSWERS_BYTES, assembly->commit_bell, &assembly->answers);
     if (r == 0)
         r = rh_ring_new(PASSING_RING_BYTES, assembly->commit_bell, &assembly->passing);
+    if (r == 0)
+        r = rh_ring_new(AUDITS_BYTES, assembly->commit_bell, &assembly->audits);
+    if (r == 0)
+        r = rh_bell_open(&assembly->control_bell);
+    if (r == 0)
+        r = rh_ring_new(CONTROL_ANSWERS_BYTES, assembly->control_bell, &assembly->control_answers);
     return r;
 }
 
@@ -36,6 +45,9 @@ void rh_assembly_fini(struct rh_assembly *assembly)
     rh_config_ref_drop(assembly->ref);
     rh_ring_free(assembly->answers);
     rh_ring_free(assembly->passing);
+    rh_ring_free(assembly->audits);
+    rh_ring_free(assembly->control_answers);
+    rh_cleanup_close(&assembly->control_bell);
     rh_cleanup_close(&assembly->commit_bell);
 }
 
@@ -112,6 +124,7 @@ static int start_keeper(struct rh_assembly *assembly)
     assembly->lines.keeper = assembly->keeper;
     assembly->lines.values = options.values;
     assembly->lines.answers[RH_ORIGIN_UPLINK] = assembly->answers;
+    assembly->lines.answers[RH_ORIGIN_CONTROL] = assembly->control_answers;
     return rh_keeper_start(assembly->keeper);
 }
 
@@ -139,6 +152,7 @@ static int start_uplink(struct rh_assembly *assembly)
                                         .shared = &assembly->shared,
                                         .passing = assembly->passing,
                                         .answers = assembly->answers,
+                                        .audits = assembly->audits,
                                         .commit_bell = assembly->commit_bell,
                                         .connected_gauge = &assembly->connected,
                                         .max_payload = &rh_keeper_view(assembly->keeper)->max_payload};
@@ -188,11 +202,39 @@ static int make_routes(struct rh_assembly *assembly)
     return 0;
 }
 
+/* A command under way points into the configuration of its line until its answer, the line's last word, has
+ * been taken: the configurations of lines that end are kept until then. */
+struct held {
+    struct rh_config_ref **at;
+    size_t n;
+};
+
+static struct held hold_configs(const struct rh_lines *lines)
+{
+    struct held held = {calloc(lines->n + 1, sizeof(*held.at)), lines->n};
+
+    rh_assert(held.at);
+    for (size_t i = 0; i < lines->n; i++)
+        held.at[i] = rh_config_ref_take(lines->at[i].ref);
+    return held;
+}
+
+static void release_configs(struct held *held)
+{
+    for (size_t i = 0; i < held->n; i++)
+        rh_config_ref_drop(held->at[i]);
+    free(held->at);
+}
+
+/* New routes are in use only after the answers of the former lines have been taken. */
 static int apply_lines(struct rh_assembly *assembly)
 {
+    struct held held = hold_configs(&assembly->lines);
+
     withdraw_routes(assembly);
     int r = rh_lines_apply(&assembly->lines, assembly->ref);
     int made = make_routes(assembly);
+    release_configs(&held);
     return r < 0 ? r : made;
 }
 
@@ -209,9 +251,12 @@ int rh_assembly_start(struct rh_assembly *assembly)
 
 void rh_assembly_quiet(struct rh_assembly *assembly)
 {
+    struct held held = hold_configs(&assembly->lines);
+
     withdraw_routes(assembly);
     rh_lines_stop(&assembly->lines);
     stop_uplink(assembly);
+    release_configs(&held);
 }
 
 void rh_assembly_stop(struct rh_assembly *assembly)

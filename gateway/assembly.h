@@ -27,7 +27,10 @@ struct rh_assembly {
     struct rh_routes *routes;
     struct rh_ring *answers; /* of the lines, to the uplink */
     struct rh_ring *passing; /* value and health, to the uplink */
-    rh_gauge connected;      /* the uplink is; outlives it */
+    int control_bell;
+    struct rh_ring *control_answers; /* of the lines, to the control socket */
+    struct rh_ring *audits;          /* of what came over the control socket, to the uplink */
+    rh_gauge connected;              /* the uplink is; outlives it */
     struct rh_uplink *uplink;
     char epoch[16];
 };

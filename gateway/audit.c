@@ -9,7 +9,7 @@
 #include "core/log.h"
 
 #define TEXTS 7
-#define DRAIN_MAX 16 /* rows in one go: each is a commit, and messages wait meanwhile */
+#define DRAIN_MAX 64 /* rows in one go: each is a commit, and messages wait meanwhile */
 
 struct record {
     int64_t wall_ms;

@@ -71,7 +71,9 @@ void rh_board_note(struct rh_board *board, const struct rh_reading *reading)
 {
     size_t size = rh_reading_size(reading);
 
-    if (reading->quality != RH_GOOD || size > slot_bytes(&board->line->points[reading->point]))
+    bool valued = reading->quality == RH_GOOD || reading->quality == RH_UNCERTAIN;
+
+    if (!valued || size > slot_bytes(&board->line->points[reading->point]))
         return;
     memcpy(board->slots + board->at[reading->point], reading, size);
     mark_due(board, reading->point);

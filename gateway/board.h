@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * board.h - the newest good value of every point of a line: what `value` topics show. State, not history:
+ * board.h - the newest value of every point of a line: what `value` topics show. State, not history:
  * kept in memory, overwritten, never stored. Keeper's thread only.
  */
 #ifndef RH_GATEWAY_BOARD_H
@@ -18,7 +18,7 @@ struct rh_board;
 RH_MUST_USE int rh_board_new(const struct rh_line_conf *line, struct rh_board **ret_board);
 void rh_board_free(struct rh_board *board);
 
-/* Notes a reading; bad qualities change nothing. */
+/* Notes a reading; one without a value (a bad quality) changes nothing. */
 void rh_board_note(struct rh_board *board, const struct rh_reading *reading);
 
 /* All values that are known are to be shown again. */

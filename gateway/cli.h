@@ -9,8 +9,12 @@
 
 #include "config/config.h"
 
+#define RH_CLI_ARGUMENTS_MAX 2
+
 struct rh_cli {
     const char *config_path;
+    const char *socket; /* NULL: the configuration's */
+    const char *arguments[RH_CLI_ARGUMENTS_MAX];
     bool json, sample, dump, origin;
 };
 
@@ -21,6 +25,9 @@ int rh_cli_main(int argc, char **argv);
 int rh_cli_check(const struct rh_cli *cli);
 int rh_cli_config(const struct rh_cli *cli);
 int rh_cli_plan(const struct rh_cli *cli);
+int rh_cli_status(const struct rh_cli *cli);
+int rh_cli_read(const struct rh_cli *cli);
+int rh_cli_write(const struct rh_cli *cli);
 
 /* Loads for a verb: prints what is wrong to stderr (as JSON to stdout where `json`), NULL if it does not
  * load. */

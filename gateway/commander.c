@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "gateway/asked.h"
+#include "gateway/fence.h"
 #include "gateway/pending.h"
 #include "gateway/verbs.h"
 #include "mqtt/reply.h"
@@ -23,7 +24,7 @@
 #define PENDING_MAX 32
 #define REPLY_BYTES ((size_t)RH_REPLY_MAX)
 #define TICK_US 60000000
-#define FENCE_PATIENCE_US 10000000
+#define JOB_LIFE_US 600000000 /* an answer that did not come by then is lost */
 
 struct job {
     struct rh_pending pending;
@@ -33,12 +34,10 @@ struct job {
 struct rh_commander {
     struct rh_commander_options options;
     const struct rh_routes *routes;
-    struct rh_point_history *history; /* one per point of the routes */
     struct job jobs[PENDING_MAX];
     uint64_t serial;
-    char fence[40];
-    bool fenced, fence_due, fence_told;
-    int64_t fence_us, tick_us;
+    struct rh_fence fence;
+    int64_t tick_us;
     struct rh_request request; /* of the message at hand: large, so not on the stack */
     struct rh_asked asked;
     char reply[REPLY_BYTES];
@@ -62,14 +61,11 @@ void rh_commander_free(struct rh_commander *commander)
         return;
     for (size_t i = 0; i < PENDING_MAX; i++)
         rh_pending_end(&commander->jobs[i].pending);
-    free(commander->history);
     free(commander);
 }
 
 void rh_commander_set_routes(struct rh_commander *commander, const struct rh_routes *routes)
 {
-    free(commander->history);
-    commander->history = routes ? calloc(routes->n_points + 1, sizeof(*commander->history)) : NULL;
     commander->routes = routes;
 }
 
@@ -86,7 +82,19 @@ static void respond(struct rh_session *session, const struct rh_asked *asked, co
     rh_session_publish_extra(session, &message, &extra);
 }
 
-static void finish(struct rh_commander *commander, struct rh_session *session, const struct rh_asked *asked,
+/* A reply that the store does not take is sent past it, if it can be sent now. */
+static void send_unstored(struct rh_session *session, const struct rh_asked *asked,
+                          const struct rh_text *reply)
+{
+    struct rh_outgoing message = {.qos = 1, .payload = reply->at, .len = reply->len};
+
+    snprintf(message.topic, sizeof(message.topic), "%s", asked->reply_topic);
+    if (session && rh_session_room(session) > 0)
+        rh_session_publish(session, &message);
+}
+
+/* False: it is not in the store. */
+static bool finish(struct rh_commander *commander, struct rh_session *session, const struct rh_asked *asked,
                    const char *id, const struct rh_text *reply, const struct rh_audit *audit, size_t n_audit)
 {
     struct rh_finish done = {.topic = asked->topic,
@@ -99,10 +107,13 @@ static void finish(struct rh_commander *commander, struct rh_session *session, c
                              .n_audit = n_audit};
     int r = rh_commands_finish(commander->options.flights, &done);
 
-    if (r < 0)
+    if (r < 0) {
         rh_log(RH_LOG_ERROR, "command", "the reply on %s cannot be stored: %s", asked->reply_topic,
                strerror(-r));
+        send_unstored(session, asked, reply);
+    }
     respond(session, asked, reply->at, reply->len);
+    return r == 0;
 }
 
 static struct rh_text begin_reply(struct rh_commander *commander)
@@ -145,18 +156,12 @@ static void refuse_code(struct rh_commander *commander, struct rh_session *sessi
     refuse(commander, session, &refusal, remembered);
 }
 
-static void put_value(struct rh_text *text, const struct rh_point *point, const struct rh_value *value)
-{
-    if (value->kind != RH_VALUE_NONE)
-        rh_value_json(text, point, value);
-}
-
 static const struct rh_refusal too_large = {
     .status = RH_STATUS_FAILED,
     .message = "the reply is too large; ask for fewer points at once",
 };
 
-/* One audit row per point of a set; a get changes nothing and is not audited. */
+/* One audit row per point of a set; a get and a dry run change nothing and are not audited. */
 static void finish_job(struct rh_commander *commander, struct rh_session *session, struct job *job)
 {
     struct rh_pending *pending = &job->pending;
@@ -164,7 +169,7 @@ static void finish_job(struct rh_commander *commander, struct rh_session *sessio
     char points[RH_COMMAND_POINTS][2 * RH_NAME_MAX + 2], olds[RH_COMMAND_POINTS][48],
         news[RH_COMMAND_POINTS][300], outcomes[RH_COMMAND_POINTS][40];
     struct rh_text text = begin_reply(commander);
-    size_t n = pending->set ? pending->n : 0;
+    size_t n = pending->set && !pending->dry_run ? pending->n : 0;
 
     for (size_t i = 0; i < n; i++) {
         const struct rh_pending_point *point = &pending->points[i];
@@ -175,8 +180,8 @@ static void finish_job(struct rh_commander *commander, struct rh_session *sessio
         rh_text_init(&new, news[i], sizeof(news[i]));
         rh_text_init(&outcome, outcomes[i], sizeof(outcomes[i]));
         if (point->has_old)
-            put_value(&old, point->point, &point->old);
-        put_value(&new, point->point, &point->wanted);
+            rh_value_json(&old, point->point, &point->old);
+        rh_value_json(&new, point->point, &point->wanted);
         rh_pending_outcome(point, &outcome);
         audit[i] = (struct rh_audit){rh_wall_ms(), job->asked.topic, pending->id, pending->by,
                                      points[i],    olds[i],          news[i],     outcomes[i]};
@@ -241,15 +246,6 @@ static struct job *free_job(struct rh_commander *commander)
     return NULL;
 }
 
-static void note_written(struct rh_commander *commander, const struct rh_pending *pending)
-{
-    for (size_t i = 0; commander->history && i < pending->n; i++) {
-        const struct rh_point *point = pending->points[i].point;
-        commander->history[pending->route->first + point->index - pending->route->device->first_point]
-            .written_us = rh_mono_us();
-    }
-}
-
 static void run_command(struct rh_commander *commander, struct rh_session *session,
                         const struct rh_topic_parts *parts)
 {
@@ -259,21 +255,22 @@ static void run_command(struct rh_commander *commander, struct rh_session *sessi
     bool set = parts->kind == RH_TOPIC_SET;
     struct rh_refusal refusal = {0};
 
-    if (!route || !job) {
-        refuse_code(commander, session, route || !commander->routes ? RH_CODE_BUSY : RH_CODE_UNKNOWN,
-                    route || !commander->routes ? "too many commands are under way"
-                                                : "there is no such device",
+    if (!commander->routes || (route && !job)) {
+        refuse_code(commander, session, RH_CODE_BUSY,
+                    job ? "the lines are being restarted" : "too many commands are under way",
                     request->has_id);
         return;
     }
+    if (!route) {
+        refuse_code(commander, session, RH_CODE_UNKNOWN, "there is no such device", request->has_id);
+        return;
+    }
     if (!rh_pending_begin(&job->pending, route, parts->point, set, request, RH_ORIGIN_UPLINK,
-                          ++commander->serial, commander->history, rh_mono_us(), &refusal)) {
+                          ++commander->serial, NULL, rh_mono_us(), &refusal)) {
         refuse(commander, session, &refusal, request->has_id);
         return;
     }
     job->asked = commander->asked;
-    if (set)
-        note_written(commander, &job->pending);
     if (job->pending.answered == job->pending.n)
         finish_job(commander, session, job);
 }
@@ -317,7 +314,8 @@ static void carry_out(struct rh_commander *commander, struct rh_session *session
     }
     if (!first_time(commander, session))
         return;
-    if (!rh_dispatch_fresh(request, commander->fenced, rh_wall_plausible(rh_wall_ms()), rh_wall_ms(), &stale))
+    if (!rh_dispatch_fresh(request, commander->fence.passed, rh_wall_plausible(rh_wall_ms()), rh_wall_ms(),
+                           &stale))
         refuse(commander, session, &stale, request->has_id);
     else if (parts->kind == RH_TOPIC_VERB)
         run_verb(commander, session, parts->point);
@@ -334,9 +332,7 @@ bool rh_commander_arrived(struct rh_commander *commander, struct rh_session *ses
         return false;
     switch (parts.kind) {
     case RH_TOPIC_FENCE:
-        if (arrival->len == strlen(commander->fence) &&
-            memcmp(arrival->payload, commander->fence, arrival->len) == 0)
-            commander->fenced = true;
+        rh_fence_arrived(&commander->fence, arrival->payload, arrival->len);
         return true;
     case RH_TOPIC_SET:
     case RH_TOPIC_GET:
@@ -348,6 +344,19 @@ bool rh_commander_arrived(struct rh_commander *commander, struct rh_session *ses
         break;
     }
     return false;
+}
+
+/* Those that began before this time. */
+static void give_up(struct rh_commander *commander, struct rh_session *session, int64_t before_us)
+{
+    for (size_t i = 0; i < PENDING_MAX; i++) {
+        struct job *job = &commander->jobs[i];
+
+        if (job->pending.serial == 0 || job->pending.begun_us >= before_us)
+            continue;
+        rh_pending_give_up(&job->pending);
+        finish_job(commander, session, job);
+    }
 }
 
 void rh_commander_answers(struct rh_commander *commander, struct rh_session *session)
@@ -365,6 +374,20 @@ void rh_commander_answers(struct rh_commander *commander, struct rh_session *ses
             break;
         }
     }
+    give_up(commander, session, rh_mono_us() - JOB_LIFE_US);
+}
+
+bool rh_commander_waiting(const struct rh_commander *commander)
+{
+    for (size_t i = 0; i < PENDING_MAX; i++)
+        if (commander->jobs[i].pending.serial != 0)
+            return true;
+    return false;
+}
+
+void rh_commander_give_up(struct rh_commander *commander, struct rh_session *session)
+{
+    give_up(commander, session, RH_NEVER);
 }
 
 /* ---- the session ---- */
@@ -383,45 +406,38 @@ static void settle_half_done(struct rh_commander *commander, struct rh_session *
         rh_log(RH_LOG_WARNING, "command", "%s, id %s: unconfirmed, it was interrupted", half.topic, half.id);
         if (!rh_topic_parse(root, half.topic, strlen(half.topic), &parts))
             parts = (struct rh_topic_parts){.kind = RH_TOPIC_VERB, .point = "unknown"};
+        struct rh_audit audit = {rh_wall_ms(), half.topic, half.id, "", "", "", "", "unconfirmed"};
         rh_asked_note(&commander->asked, root, "", &arrival, &parts);
         rh_refusal_reply(&unconfirmed, half.id, rh_wall_ms(), &text);
-        finish(commander, session, &commander->asked, half.id, &text, NULL, 0);
+        if (!finish(commander, session, &commander->asked, half.id, &text, &audit, 1))
+            return; /* after the next connect */
     }
+}
+
+void rh_commander_connecting(struct rh_commander *commander)
+{
+    rh_fence_close(&commander->fence);
 }
 
 void rh_commander_connected(struct rh_commander *commander, struct rh_session *session)
 {
     char filter[RH_TOPIC_MAX];
 
-    commander->fenced = false;
-    snprintf(commander->fence, sizeof(commander->fence), "%016llx%016llx", (unsigned long long)rh_mono_us(),
-             (unsigned long long)rh_wall_ms() ^ (unsigned long long)(uintptr_t)commander << 16);
     snprintf(filter, sizeof(filter), "%s/cmd/#", commander->options.mqtt->root);
     int r = rh_session_subscribe(session, filter, 1);
-    if (r < 0)
+    if (r >= 0)
+        rh_fence_begin(&commander->fence, rh_mono_us());
+    else
         rh_log(RH_LOG_WARNING, "command", "%s cannot be subscribed to: %s %s", filter, strerror(-r),
                rh_session_why(session));
-    commander->fence_due = r >= 0;
-    commander->fence_us = rh_mono_us();
     settle_half_done(commander, session);
 }
 
 void rh_commander_step(struct rh_commander *commander, struct rh_session *session)
 {
-    struct rh_outgoing message = {.qos = 1, .payload = commander->fence, .len = strlen(commander->fence)};
     int64_t now_us = rh_mono_us();
 
-    if (commander->fence_due && rh_session_room(session) > 0) {
-        snprintf(message.topic, sizeof(message.topic), "%s/cmd/gateway/fence", commander->options.mqtt->root);
-        commander->fence_due = rh_session_publish(session, &message) != RH_PUBLISH_TAKEN;
-    }
-    if (!commander->fenced && !commander->fence_told && now_us - commander->fence_us > FENCE_PATIENCE_US) {
-        rh_log(RH_LOG_WARNING, "command",
-               "the fence on %s/cmd/gateway/fence does not come back (an access rule?): commands "
-               "without `expires` are answered `expired`",
-               commander->options.mqtt->root);
-        commander->fence_told = true;
-    }
+    rh_fence_step(&commander->fence, session, commander->options.mqtt->root, now_us);
     if (now_us >= commander->tick_us) {
         commander->tick_us = now_us + TICK_US;
         if (rh_commands_tick(commander->options.flights, rh_wall_ms()) < 0)

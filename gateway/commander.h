@@ -40,6 +40,8 @@ void rh_commander_free(struct rh_commander *commander);
 /* New routes; NULL while lines are being restarted. Commands under way are answered by their lines' end. */
 void rh_commander_set_routes(struct rh_commander *commander, const struct rh_routes *routes);
 
+/* A connect begins: what the broker has queued arrives before the session is READY. */
+void rh_commander_connecting(struct rh_commander *commander);
 /* The session is READY: subscribes, sends the fence, and finishes what a former process left half-done. */
 void rh_commander_connected(struct rh_commander *commander, struct rh_session *session);
 /* Sends what could not be sent at once (the fence); call at every step in READY. */
@@ -49,7 +51,12 @@ void rh_commander_step(struct rh_commander *commander, struct rh_session *sessio
 bool rh_commander_arrived(struct rh_commander *commander, struct rh_session *session,
                           const struct rh_arrival *arrival);
 
-/* Takes the lines' answers; call when the bell rang. */
+/* Takes the lines' answers; call when the bell rang. Whatever a line has not answered after ten minutes is
+ * given up. */
 void rh_commander_answers(struct rh_commander *commander, struct rh_session *session);
+/* Are commands under way? */
+bool rh_commander_waiting(const struct rh_commander *commander);
+/* Before the end: replies to all commands under way, `unconfirmed` where the answer did not come. */
+void rh_commander_give_up(struct rh_commander *commander, struct rh_session *session);
 
 #endif

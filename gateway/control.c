@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *   READING --whole line--> command --> WAITING --answer--> WRITING --all sent--> READING
- *                           anything else ------------------^
- *
- * A client is read from only while READING: one that asks without taking its answers stops itself. A client
- * that leaves while WAITING keeps its slot, without a descriptor, until its command has been audited.
+ * One epoll descriptor holds the listener, the clients and the bell of the lines' answers. After everything
+ * that happens to a client, settle() decides what it is polled for, or that it is over.
  */
 #include "gateway/control.h"
 
@@ -17,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
-#include "gateway/control_job.h"
+#include "gateway/control_client.h"
 #include "gateway/control_socket.h"
 #include "gateway/version.h"
 
@@ -32,19 +29,6 @@
 /* What an epoll event is about, beside the slots of the clients. */
 enum { LISTENER = RH_CONTROL_CLIENTS_MAX, BELL };
 
-struct client {
-    int fd;      /* -1: gone, its command is under way */
-    bool doomed; /* closed when its answer is out */
-    uint32_t interest;
-    int64_t since_us; /* its last whole request, answer or taken byte */
-    char who[24];
-    struct rh_control_job job;
-    char *out; /* what could not be sent yet */
-    size_t out_len, out_at;
-    size_t in_len;
-    char in[RH_CONTROL_LINE_MAX + 1];
-};
-
 struct rh_control {
     struct rh_control_options options;
     struct rh_control_desk desk;
@@ -52,8 +36,7 @@ struct rh_control {
     int epoll;
     bool deaf; /* out of descriptors: not listening until the next tick */
     int64_t now_us, tick_us, told_us;
-    size_t unsent;
-    struct client *clients[RH_CONTROL_CLIENTS_MAX];
+    struct rh_control_client *clients[RH_CONTROL_CLIENTS_MAX];
     struct rh_control_request request; /* the one at hand */
 };
 
@@ -90,94 +73,38 @@ int rh_control_fd(const struct rh_control *control)
 
 /* ---- one client ---- */
 
-static void forget_out(struct rh_control *control, struct client *client)
-{
-    control->unsent -= client->out_len - client->out_at;
-    free(client->out);
-    client->out = NULL;
-    client->out_len = client->out_at = 0;
-}
-
 /* The descriptor at once; the rest when no command of it is under way. */
 static void drop(struct rh_control *control, size_t slot)
 {
-    struct client *client = control->clients[slot];
+    struct rh_control_client *client = control->clients[slot];
 
-    rh_cleanup_close(&client->fd);
-    forget_out(control, client);
-    if (client->job.pending.serial != 0)
+    rh_control_client_hang_up(client);
+    if (rh_control_client_waiting(client))
         return;
     free(client);
     control->clients[slot] = NULL;
 }
 
-static bool reading(const struct client *client)
+static bool is_over(const struct rh_control_client *client)
 {
-    return client->fd >= 0 && client->job.pending.serial == 0 && !client->out && !client->doomed;
+    return !rh_control_client_waiting(client) && (client->fd < 0 || (client->doomed && !client->out));
 }
 
-/* False if the client was dropped. */
-static bool settle(struct rh_control *control, size_t slot)
+/* After every change: dropped if that was all, else polled for what it waits for. */
+static void settle(struct rh_control *control, size_t slot)
 {
-    struct client *client = control->clients[slot];
-    uint32_t interest = (reading(client) ? EPOLLIN : 0) | (client->out ? EPOLLOUT : 0);
+    struct rh_control_client *client = control->clients[slot];
+    uint32_t interest = client->out ? EPOLLOUT : 0;
 
-    if (client->job.pending.serial == 0 && (client->fd < 0 || (client->doomed && !client->out))) {
+    if (rh_control_client_reading(client) && !client->eof)
+        interest = EPOLLIN;
+    if (is_over(client)) {
         drop(control, slot);
-        return false;
+    } else if (client->fd >= 0 && interest != client->interest) {
+        client->interest = interest;
+        if (watch(control, EPOLL_CTL_MOD, client->fd, interest, (uint32_t)slot) < 0)
+            drop(control, slot);
     }
-    if (client->fd < 0 || interest == client->interest)
-        return true;
-    client->interest = interest;
-    if (watch(control, EPOLL_CTL_MOD, client->fd, interest, (uint32_t)slot) == 0)
-        return true;
-    drop(control, slot);
-    return false;
-}
-
-/* What the socket takes now; a client that is gone loses the rest. */
-static void send_out(struct rh_control *control, struct client *client)
-{
-    while (client->out) {
-        ssize_t n = send(client->fd, client->out + client->out_at, client->out_len - client->out_at,
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n < 0) {
-            client->doomed = true;
-            forget_out(control, client);
-            return;
-        }
-        client->out_at += (size_t)n;
-        control->unsent -= (size_t)n;
-        client->since_us = control->now_us;
-        if (client->out_at == client->out_len)
-            forget_out(control, client);
-    }
-}
-
-/* Takes over the heap buffer of `text`. */
-static void answer(struct rh_control *control, struct client *client, struct rh_text *text)
-{
-    if (text->cut) {
-        text->len = 0;
-        text->cut = false;
-        rh_control_error(text, RH_CODE_BUSY, "the answer is too long");
-    }
-    text->at[text->len++] = '\n'; /* in the place of its NUL */
-    client->since_us = control->now_us;
-    if (client->fd < 0) {
-        free(text->at);
-        return;
-    }
-    client->out = text->at;
-    client->out_len = text->len;
-    client->out_at = 0;
-    control->unsent += text->len;
-    send_out(control, client);
 }
 
 static struct rh_text new_text(size_t cap)
@@ -190,7 +117,16 @@ static struct rh_text new_text(size_t cap)
     return text;
 }
 
-static void answer_error(struct rh_control *control, struct client *client, enum rh_command_code code,
+static void answer(const struct rh_control *control, struct rh_control_client *client, struct rh_text *text)
+{
+    if (text->cut) {
+        rh_text_init(text, text->at, text->cap);
+        rh_control_error(text, "busy", "the answer is too long");
+    }
+    rh_control_client_answer(client, text, control->now_us);
+}
+
+static void answer_error(const struct rh_control *control, struct rh_control_client *client, const char *code,
                          const char *message)
 {
     struct rh_text text = new_text(ANSWER_BYTES);
@@ -201,37 +137,39 @@ static void answer_error(struct rh_control *control, struct client *client, enum
 
 /* ---- requests ---- */
 
-static void put_hello(struct rh_text *text)
-{
-    rh_text_printf(text, "{\"ok\":true,\"version\":\"%s\"", rh_version);
-}
-
-static void do_ping(struct rh_control *control, struct client *client)
+static void do_ping(struct rh_control *control, struct rh_control_client *client)
 {
     struct rh_text text = new_text(ANSWER_BYTES);
 
-    put_hello(&text);
-    rh_text_char(&text, '}');
+    rh_text_printf(&text, "{\"ok\":true,\"version\":\"%s\"}", rh_version);
     answer(control, client, &text);
 }
 
-static void do_status(struct rh_control *control, struct client *client)
+static size_t unsent(const struct rh_control *control)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++)
+        bytes += control->clients[i] ? rh_control_client_unsent(control->clients[i]) : 0;
+    return bytes;
+}
+
+static void do_status(struct rh_control *control, struct rh_control_client *client)
 {
     size_t devices = control->desk.routes ? control->desk.routes->n : 0;
 
-    if (control->unsent > UNSENT_MAX) {
-        answer_error(control, client, RH_CODE_BUSY, "too many clients do not read their answers");
+    if (unsent(control) > UNSENT_MAX) {
+        answer_error(control, client, "busy", "too many clients do not read their answers");
         return;
     }
     struct rh_text text = new_text(ANSWER_BYTES + devices * STATUS_BYTES_PER_DEVICE);
-    put_hello(&text);
-    rh_text_put(&text, ",\"status\":");
+    rh_text_printf(&text, "{\"ok\":true,\"version\":\"%s\",\"status\":", rh_version);
     control->options.status(control->options.context, &text);
     rh_text_char(&text, '}');
     answer(control, client, &text);
 }
 
-static void do_command(struct rh_control *control, struct client *client)
+static void do_command(struct rh_control *control, struct rh_control_client *client)
 {
     struct rh_text text = new_text(ANSWER_BYTES);
 
@@ -241,92 +179,69 @@ static void do_command(struct rh_control *control, struct client *client)
         free(text.at);
 }
 
-static void handle(struct rh_control *control, struct client *client, const char *line, size_t len)
+static void handle(struct rh_control *control, struct rh_control_client *client, const char *line, size_t len)
 {
-    static void (*const verbs[RH_CONTROL_VERB_COUNT])(struct rh_control *, struct client *) = {
+    static void (*const verbs[RH_CONTROL_VERB_COUNT])(struct rh_control *, struct rh_control_client *) = {
         [RH_CONTROL_PING] = do_ping,
         [RH_CONTROL_STATUS] = do_status,
         [RH_CONTROL_READ] = do_command,
         [RH_CONTROL_WRITE] = do_command,
     };
-    char why[160];
+    char why[160], buffer[16];
     enum rh_command_code code = rh_control_parse(line, len, &control->request, why, sizeof(why));
 
     client->since_us = control->now_us;
     if (code == RH_CODE_NONE)
         verbs[control->request.verb](control, client);
     else
-        answer_error(control, client, code, why);
+        answer_error(control, client, rh_command_code_name(code, 0, buffer), why);
 }
 
-/* The lines that are there, up to the first that has to wait. */
-static void serve(struct rh_control *control, struct client *client)
+/* The lines that are there, up to the first that has to wait. A half line at the end is nobody's request. */
+static void serve(struct rh_control *control, struct rh_control_client *client)
 {
-    size_t at = 0;
+    size_t at = 0, len, n = 0;
+    const char *line = NULL;
 
-    for (int n = 0; reading(client); n++) {
-        const char *end = memchr(client->in + at, '\n', client->in_len - at);
-        if (!end)
-            break;
-        if (n == LINES_PER_STEP) {
-            rh_bell_ring(control->options.bell); /* the rest at the next step */
-            break;
-        }
-        handle(control, client, client->in + at, (size_t)(end - client->in) - at);
-        at = (size_t)(end - client->in) + 1;
+    while (n < LINES_PER_STEP && rh_control_client_reading(client) &&
+           rh_control_client_line(client, &at, &line, &len)) {
+        handle(control, client, line, len);
+        n++;
     }
-    client->in_len -= at;
-    memmove(client->in, client->in + at, client->in_len);
-    if (reading(client) && client->in_len == sizeof(client->in)) {
-        client->doomed = true;
-        answer_error(control, client, RH_CODE_SYNTAX, "a request has at most 8192 bytes");
-    }
-}
-
-/* A half line at its end is nobody's request. */
-static void receive(struct rh_control *control, struct client *client)
-{
-    ssize_t n =
-        recv(client->fd, client->in + client->in_len, sizeof(client->in) - client->in_len, MSG_DONTWAIT);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    rh_control_client_consume(client, at);
+    if (!rh_control_client_reading(client))
         return;
-    if (n > 0) {
-        client->in_len += (size_t)n;
-        serve(control, client);
-        return;
-    }
-    client->doomed = true;
+    if (n == LINES_PER_STEP)
+        rh_bell_ring(control->options.bell); /* the rest at the next step */
+    else
+        client->doomed = client->eof;
 }
 
 static void client_event(struct rh_control *control, size_t slot, uint32_t events)
 {
-    struct client *client = control->clients[slot];
+    struct rh_control_client *client = control->clients[slot];
 
     if (!client || client->fd < 0)
         return;
-    if (events & EPOLLOUT) {
-        send_out(control, client);
-        serve(control, client);
+    if (events & EPOLLOUT)
+        rh_control_client_send(client, control->now_us);
+    if (events & EPOLLIN && rh_control_client_reading(client) && rh_control_client_receive(client)) {
+        client->doomed = true;
+        answer_error(control, client, "syntax", "a request has at most 8192 bytes");
     }
-    if (events & EPOLLIN && reading(client) && client->in_len < sizeof(client->in))
-        receive(control, client);
-    if (settle(control, slot) && events & (EPOLLHUP | EPOLLERR) && !reading(client))
+    serve(control, client);
+    if (events & (EPOLLHUP | EPOLLERR) && !rh_control_client_reading(client))
         drop(control, slot);
+    else
+        settle(control, slot);
 }
 
 /* ---- answers of the lines ---- */
 
-static void after_answer(struct rh_control *control, size_t slot)
-{
-    serve(control, control->clients[slot]);
-    settle(control, slot);
-}
-
 static void take_answer(struct rh_control *control, const struct rh_answer *record)
 {
     for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++) {
-        struct client *client = control->clients[i];
+        struct rh_control_client *client = control->clients[i];
 
         if (!client || client->job.pending.serial != record->serial)
             continue;
@@ -336,14 +251,13 @@ static void take_answer(struct rh_control *control, const struct rh_answer *reco
             return;
         }
         answer(control, client, &text);
-        after_answer(control, i);
         return;
     }
 }
 
 static void give_up(struct rh_control *control, size_t slot, const char *why)
 {
-    struct client *client = control->clients[slot];
+    struct rh_control_client *client = control->clients[slot];
     struct rh_text text = new_text(ANSWER_BYTES);
 
     rh_control_job_give_up(&client->job, &control->desk, why, &text);
@@ -358,14 +272,17 @@ static void bell_rang(struct rh_control *control)
     rh_bell_clear(control->options.bell);
     while (rh_ring_pop(control->options.answers, &record, sizeof(record)) > 0)
         take_answer(control, &record);
-    for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++)
-        if (control->clients[i])
-            after_answer(control, i);
+    for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++) {
+        if (!control->clients[i])
+            continue;
+        serve(control, control->clients[i]);
+        settle(control, i);
+    }
 }
 
 /* ---- those who come ---- */
 
-static void turn_away(int fd, enum rh_command_code code, const char *message)
+static void turn_away(int fd, const char *code, const char *message)
 {
     char buffer[256];
     struct rh_text text;
@@ -382,7 +299,7 @@ static bool admitted(struct rh_control *control, int fd, struct rh_control_peer 
         return false;
     if (ret_peer->allowed)
         return true;
-    turn_away(fd, RH_CODE_LOCKED, "permission denied: not a member of the socket's group");
+    turn_away(fd, "permission", "not a member of the socket's group");
     if (control->told_us == 0 || control->now_us - control->told_us > TELL_US)
         rh_log(RH_LOG_WARNING, "control", "uid %u (process %d) is not allowed to use %s",
                (unsigned)ret_peer->uid, (int)ret_peer->pid, control->socket.path);
@@ -399,9 +316,9 @@ static bool admit(struct rh_control *control, int fd)
         return false;
     while (slot < RH_CONTROL_CLIENTS_MAX && control->clients[slot])
         slot++;
-    struct client *client = slot < RH_CONTROL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+    struct rh_control_client *client = slot < RH_CONTROL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
     if (!client) {
-        turn_away(fd, RH_CODE_BUSY, "too many clients; try again");
+        turn_away(fd, "busy", "too many clients; try again");
         return false;
     }
     client->fd = fd;
@@ -454,10 +371,9 @@ void rh_control_listen(struct rh_control *control, const char *path)
 void rh_control_set_routes(struct rh_control *control, const struct rh_routes *routes)
 {
     for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++) {
-        if (!control->clients[i] || control->clients[i]->job.pending.serial == 0)
+        if (!control->clients[i] || !rh_control_client_waiting(control->clients[i]))
             continue;
-        give_up(control, i,
-                "the lines were restarted while this was under way: it may or may not have been done");
+        give_up(control, i, "the lines were restarted meanwhile: it may or may not have been done");
         settle(control, i);
     }
     int r = rh_control_desk_set_routes(&control->desk, routes);
@@ -470,10 +386,10 @@ void rh_control_set_routes(struct rh_control *control, const struct rh_routes *r
 
 static void look_at_clock(struct rh_control *control, size_t slot)
 {
-    struct client *client = control->clients[slot];
+    struct rh_control_client *client = control->clients[slot];
     int64_t quiet_us = control->now_us - client->since_us;
 
-    if (client->job.pending.serial != 0) {
+    if (rh_control_client_waiting(client)) {
         if (quiet_us > RH_CONTROL_PATIENCE_US) {
             give_up(control, slot, "the line did not say in time what became of it");
             settle(control, slot);
@@ -520,7 +436,7 @@ void rh_control_free(struct rh_control *control)
     if (!control)
         return;
     for (size_t i = 0; i < RH_CONTROL_CLIENTS_MAX; i++) {
-        if (control->clients[i] && control->clients[i]->job.pending.serial != 0)
+        if (control->clients[i] && rh_control_client_waiting(control->clients[i]))
             give_up(control, i, "the gateway ends: it may or may not have been done");
         if (control->clients[i])
             drop(control, i);

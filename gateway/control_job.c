@@ -32,13 +32,11 @@ static void put_string(struct rh_text *text, const char *key, const char *string
     rh_text_json(text, string, strlen(string));
 }
 
-void rh_control_error(struct rh_text *text, enum rh_command_code code, const char *message)
+void rh_control_error(struct rh_text *text, const char *code, const char *message)
 {
-    char buffer[16];
-
     rh_text_put(text, "{\"ok\":false");
     put_string(text, "error", message);
-    put_string(text, "code", rh_command_code_name(code, 0, buffer));
+    put_string(text, "code", code);
     rh_text_char(text, '}');
 }
 

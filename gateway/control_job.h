@@ -47,6 +47,6 @@ void rh_control_job_give_up(struct rh_control_job *job, struct rh_control_desk *
                             struct rh_text *text);
 
 /* {"ok":false,"error":…,"code":…} of a request that was no command. */
-void rh_control_error(struct rh_text *text, enum rh_command_code code, const char *message);
+void rh_control_error(struct rh_text *text, const char *code, const char *message);
 
 #endif

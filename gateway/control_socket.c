@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define MODE 0660
-#define BACKLOG 64
+#define BACKLOG 128
 
 static int address_of(const char *path, struct sockaddr_un *ret_address)
 {

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/ring.h"
 #include "gateway/assembly.h"
+#include "gateway/control.h"
 #include "gateway/exit_code.h"
 #include "gateway/health.h"
 #include "gateway/passing.h"
@@ -33,6 +34,8 @@ struct daemon {
     int look_ms;       /* between two looks at the other threads */
     int signals;       /* signalfd */
     int64_t health_us; /* when the next health message is due */
+    int64_t look_us;   /* when the next look is */
+    struct rh_control *control;
     struct rh_assembly assembly;
 };
 
@@ -73,6 +76,12 @@ static struct rh_config_ref *load(const char *path)
     return ref;
 }
 
+static void open_control(struct daemon *daemon)
+{
+    rh_control_set_routes(daemon->control, daemon->assembly.routes);
+    rh_control_listen(daemon->control, daemon->assembly.ref->config->gateway.socket);
+}
+
 static int reload(struct daemon *daemon)
 {
     rh_notify_reloading();
@@ -82,7 +91,10 @@ static int reload(struct daemon *daemon)
     if (!ref) {
         rh_log(RH_LOG_ERROR, "config", "%s is wrong; the configuration in force stays", daemon->path);
     } else {
+        rh_control_set_routes(daemon->control, NULL);
         r = rh_assembly_apply(&daemon->assembly, ref);
+        if (r == 0)
+            open_control(daemon);
         if (r == 0)
             rh_log(RH_LOG_NOTICE, "config", "%s is in force", daemon->path);
     }
@@ -140,22 +152,37 @@ static void look_after(struct daemon *daemon)
     say_health(daemon, rh_mono_us());
 }
 
+/* The signal that came, or 0. Clients of the control socket are served on the way: however much they ask, a
+ * signal waits for one step of theirs at most. */
+static uint32_t wait_for_signal(struct daemon *daemon)
+{
+    struct pollfd fds[] = {{.fd = daemon->signals, .events = POLLIN},
+                           {.fd = rh_control_fd(daemon->control), .events = POLLIN}};
+    struct signalfd_siginfo signal;
+    int n = poll(fds, RH_COUNT(fds), rh_poll_timeout_ms(rh_mono_us(), daemon->look_us));
+
+    rh_control_step(daemon->control, rh_mono_us());
+    if (n > 0 && fds[0].revents && read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal))
+        return signal.ssi_signo;
+    return 0;
+}
+
 /* Until a signal ends it, or a part cannot go on. */
 static int serve(struct daemon *daemon)
 {
-    struct pollfd fd = {.fd = daemon->signals, .events = POLLIN};
-
     for (;;) {
-        struct signalfd_siginfo signal;
+        uint32_t signal = wait_for_signal(daemon);
 
-        if (poll(&fd, 1, daemon->look_ms) > 0 &&
-            read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
-            if (signal.ssi_signo != SIGHUP)
-                return RH_EXIT_OK;
+        if (signal != 0 && signal != SIGHUP)
+            return RH_EXIT_OK;
+        if (signal == SIGHUP) {
             int r = reload(daemon);
             if (r < 0)
                 return exit_code_of(r);
+        } else if (rh_mono_us() < daemon->look_us) {
+            continue;
         }
+        daemon->look_us = rh_mono_us() + (int64_t)daemon->look_ms * 1000;
         look_after(daemon);
         if (rh_gauge_get(&rh_keeper_view(daemon->assembly.keeper)->broken))
             return RH_EXIT_IO;
@@ -205,15 +232,34 @@ static int run(struct daemon *daemon)
     } else {
         rh_log(RH_LOG_NOTICE, "gateway", "railhead %s runs as %s with %zu lines", rh_version,
                assembly->ref->config->gateway.name, assembly->lines.n);
+        open_control(daemon);
         rh_notify_ready();
         code = serve(daemon);
     }
     rh_notify_stopping();
+    rh_control_free(daemon->control);
+    daemon->control = NULL;
     rh_assembly_quiet(assembly);
     if (assembly->keeper)
         say_goodbye(daemon, rh_keeper_view(assembly->keeper));
     rh_assembly_stop(assembly);
     return code;
+}
+
+static void write_status(const void *assembly, struct rh_text *text)
+{
+    rh_health_write(text, assembly);
+}
+
+static int init_control(struct daemon *daemon)
+{
+    struct rh_control_options options = {.answers = daemon->assembly.control_answers,
+                                         .bell = daemon->assembly.control_bell,
+                                         .audits = daemon->assembly.audits,
+                                         .status = write_status,
+                                         .context = &daemon->assembly};
+
+    return rh_control_new(&options, &daemon->control);
 }
 
 static int start_and_run(struct daemon *daemon, struct rh_config_ref *ref)
@@ -222,10 +268,13 @@ static int start_and_run(struct daemon *daemon, struct rh_config_ref *ref)
 
     daemon->signals = open_signals();
     int r = rh_assembly_init(&daemon->assembly, ref);
+    if (r == 0)
+        r = init_control(daemon);
     if (daemon->signals < 0 || r < 0)
         rh_log(RH_LOG_ERROR, "gateway", "cannot start: %s", strerror(r < 0 ? -r : errno));
     else
         code = run(daemon);
+    rh_control_free(daemon->control);
     rh_assembly_fini(&daemon->assembly);
     rh_cleanup_close(&daemon->signals);
     return code;

@@ -38,7 +38,8 @@ void rh_device_stats_add(struct rh_device_stats *stats, enum rh_poll_outcome out
     case RH_POLL_LOST:
         return;
     }
-    if (result->turnaround_us >= 0)
+    bool answered = outcome == RH_POLL_OK || outcome == RH_POLL_EXCEPTION;
+    if (answered && result->turnaround_us >= 0)
         rh_count(&stats->turnaround[bucket_of(result->turnaround_us)], 1);
 }
 

@@ -161,6 +161,8 @@ bool rh_dispatch_get(const struct rh_route *route, const char *point, uint32_t *
     ret_command->kind = RH_COMMAND_GET;
     ret_command->n = 0;
     ret_command->more = false;
+    if (!rh_driver_of(device->line->schema)->single)
+        return refuse(ret_refusal, RH_CODE_TYPE, "%s only sends by itself: it cannot be asked", device->name);
     if (*point) {
         const struct rh_point *found = rh_route_point(route, point);
         if (!found)

@@ -129,6 +129,26 @@ static int64_t resident_kib(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static void put_devices(struct rh_text *text, const struct rh_assembly *assembly)
+{
+    rh_text_put(text, ",\"devices\":{");
+    for (size_t i = 0, n = 0; i < assembly->lines.n; i++) {
+        const struct rh_running_line *line = &assembly->lines.at[i];
+
+        for (size_t d = 0; d < line->conf->n_devices; d++, n++) {
+            rh_text_put(text, n ? "," : "");
+            put_device(text, &line->conf->devices[d], &rh_poller_view(line->poller)->devices[d]);
+        }
+    }
+    rh_text_char(text, '}');
+}
+
+static void put_process(struct rh_text *text, const struct rh_assembly *assembly)
+{
+    rh_text_printf(text, ",\"rings\":{\"dropped\":%llu},\"rss_kib\":%lld}",
+                   (unsigned long long)rings_dropped(assembly), (long long)resident_kib());
+}
+
 void rh_health_write(struct rh_text *text, const struct rh_assembly *assembly)
 {
     rh_text_printf(text, "{\"t\":%lld,\"uptime_s\":%lld,\"clock\":\"%s\"", (long long)rh_wall_ms(),
@@ -141,15 +161,13 @@ void rh_health_write(struct rh_text *text, const struct rh_assembly *assembly)
         rh_text_put(text, i ? "," : "");
         put_line(text, assembly, &assembly->lines.at[i]);
     }
-    rh_text_put(text, "},\"devices\":{");
-    for (size_t i = 0, n = 0; i < assembly->lines.n; i++) {
-        const struct rh_running_line *line = &assembly->lines.at[i];
-
-        for (size_t d = 0; d < line->conf->n_devices; d++, n++) {
-            rh_text_put(text, n ? "," : "");
-            put_device(text, &line->conf->devices[d], &rh_poller_view(line->poller)->devices[d]);
-        }
-    }
-    rh_text_printf(text, "},\"rings\":{\"dropped\":%llu},\"rss_kib\":%lld}",
-                   (unsigned long long)rings_dropped(assembly), (long long)resident_kib());
+    rh_text_char(text, '}');
+    struct rh_text before = *text;
+    put_devices(text, assembly);
+    put_process(text, assembly);
+    if (!text->cut || before.cut)
+        return;
+    *text = before; /* more devices than a message holds: the rest of it is worth saying */
+    text->at[text->len] = '\0';
+    put_process(text, assembly);
 }

@@ -8,7 +8,8 @@
 #include "core/text.h"
 #include "gateway/assembly.h"
 
-/* The `health` message; also what the control socket's `status` answers. */
+/* The `health` message; also what the control socket's `status` answers. Without `devices` if they do not
+ * fit. */
 void rh_health_write(struct rh_text *text, const struct rh_assembly *assembly);
 
 #endif

@@ -21,12 +21,13 @@
 
 #define RETRY_US 1000000
 #define BEAT_US 1000000
+#define TELL_US 60000000
 #define REMOVE_WAIT_US 30000000
 #define REMOVE_TRY_US 10000000
 #define REQUEST_RING_BYTES 65536
 #define TAKE_MAX 4096 /* records of one line between two looks at the others */
 
-enum request_kind { REQUEST_ADD, REQUEST_REMOVE, REQUEST_REFRESH, REQUEST_VALUES, REQUEST_SET };
+enum request_kind { REQUEST_ADD, REQUEST_REMOVE, REQUEST_SET };
 
 struct request {
     enum request_kind kind;
@@ -40,12 +41,14 @@ struct rh_keeper {
     struct rh_keeper_view view;
     struct rh_store *store;
     struct rh_store_shared *shared;
-    struct rh_ring *requests;
+    struct rh_ring *requests;            /* of the main thread */
+    atomic_bool refresh_due, values_due; /* asked for by any thread, as often as it likes */
     _Atomic(struct rh_source *) removed; /* the last one that was let go of */
     int done_bell;                       /* a removal has been carried out */
     struct rh_source *sources;
     int64_t commit_us; /* the next commit; RH_NEVER while nothing waits */
-    int64_t measure_us;
+    int64_t measure_us, tell_us;
+    uint64_t told_dropped, told_damaged; /* what is in the log of what the store lost */
     struct rh_commit *commit;
 };
 
@@ -173,10 +176,26 @@ static void remove_source(struct rh_keeper *keeper, struct rh_source *source)
     rh_bell_ring(keeper->done_bell);
 }
 
+static void refresh(struct rh_keeper *keeper)
+{
+    bool all = atomic_exchange(&keeper->refresh_due, false);
+    bool values = atomic_exchange(&keeper->values_due, false);
+
+    for (struct rh_source *source = keeper->sources; source; source = source->next) {
+        if (all)
+            rh_source_refresh(source);
+        if (values && source->board)
+            rh_board_refresh(source->board);
+    }
+    if (all)
+        keeper->commit_us = rh_mono_us();
+}
+
 static void serve_requests(struct rh_keeper *keeper)
 {
     struct request request;
 
+    refresh(keeper);
     while (rh_ring_pop(keeper->requests, &request, sizeof(request)) > 0) {
         switch (request.kind) {
         case REQUEST_ADD:
@@ -186,16 +205,6 @@ static void serve_requests(struct rh_keeper *keeper)
             break;
         case REQUEST_REMOVE:
             remove_source(keeper, request.source);
-            break;
-        case REQUEST_VALUES:
-            for (struct rh_source *source = keeper->sources; source; source = source->next)
-                if (source->board)
-                    rh_board_refresh(source->board);
-            break;
-        case REQUEST_REFRESH:
-            for (struct rh_source *source = keeper->sources; source; source = source->next)
-                rh_source_refresh(source);
-            keeper->commit_us = rh_mono_us();
             break;
         case REQUEST_SET:
             set_all(keeper, &request);
@@ -243,6 +252,27 @@ static void show_all_values(struct rh_keeper *keeper)
             return;
 }
 
+/* Losses are said when they begin, and once a minute while they go on. */
+static void tell_store(struct rh_keeper *keeper, int64_t now_us)
+{
+    uint64_t dropped = rh_counted(&keeper->shared->dropped_batches);
+    uint64_t damaged = rh_counted(&keeper->shared->damaged_batches);
+
+    if (now_us < keeper->tell_us || (dropped == keeper->told_dropped && damaged == keeper->told_damaged))
+        return;
+    if (dropped > keeper->told_dropped)
+        rh_log(RH_LOG_WARNING, "store",
+               "it is full: %llu of the oldest messages were dropped (%llu readings so far)",
+               (unsigned long long)(dropped - keeper->told_dropped),
+               (unsigned long long)rh_counted(&keeper->shared->dropped_readings));
+    if (damaged > keeper->told_damaged)
+        rh_log(RH_LOG_ERROR, "store", "%llu messages were found damaged and are not sent",
+               (unsigned long long)(damaged - keeper->told_damaged));
+    keeper->told_dropped = dropped;
+    keeper->told_damaged = damaged;
+    keeper->tell_us = now_us + TELL_US;
+}
+
 static void step(struct rh_keeper *keeper)
 {
     bool failing = rh_gauge_get(&keeper->view.failing) != 0;
@@ -263,6 +293,7 @@ static void step(struct rh_keeper *keeper)
         show_all_values(keeper);
     if (now_us >= keeper->measure_us) {
         rh_store_measure(keeper->store);
+        tell_store(keeper, now_us);
         keeper->measure_us = now_us + BEAT_US;
     }
     if (!emptied && rh_gauge_get(&keeper->view.failing) == 0)
@@ -371,7 +402,8 @@ int rh_keeper_remove(struct rh_keeper *keeper, struct rh_source *source)
 
 void rh_keeper_refresh(struct rh_keeper *keeper)
 {
-    send_request(keeper, &(struct request){.kind = REQUEST_REFRESH});
+    atomic_store(&keeper->refresh_due, true);
+    rh_bell_ring(keeper->thread.bell);
 }
 
 void rh_keeper_set(struct rh_keeper *keeper, int64_t commit_interval_ms, int64_t max_size_bytes)
@@ -383,5 +415,6 @@ void rh_keeper_set(struct rh_keeper *keeper, int64_t commit_interval_ms, int64_t
 
 void rh_keeper_refresh_values(struct rh_keeper *keeper)
 {
-    send_request(keeper, &(struct request){.kind = REQUEST_VALUES});
+    atomic_store(&keeper->values_due, true);
+    rh_bell_ring(keeper->thread.bell);
 }

@@ -15,7 +15,7 @@
 #include "gateway/dispatch.h"
 
 struct rh_pending_point {
-    const struct rh_point *point;
+    struct rh_point *point; /* its own copy: the reply is written when the line may be gone already */
     struct rh_value wanted; /* SET */
     bool answered, has_old;
     uint8_t status, code, detail;
@@ -25,7 +25,7 @@ struct rh_pending_point {
 
 struct rh_pending {
     uint64_t serial; /* 0: free */
-    bool set, whole_device;
+    bool set, whole_device, dry_run;
     const struct rh_route *route; /* only while the routes stand */
     char device[RH_NAME_MAX + 1];
     char id[RH_COMMAND_ID_MAX + 1], by[RH_REQUEST_BY_MAX + 1];
@@ -42,6 +42,10 @@ bool rh_pending_begin(struct rh_pending *pending, const struct rh_route *route, 
 
 /* Takes an answer of this serial; true when the last one is there. */
 bool rh_pending_take(struct rh_pending *pending, const struct rh_answer *answer);
+
+/* The answers do not come any more: what is missing of a write is `unconfirmed`, of a read `failed`;
+ * complete then. */
+void rh_pending_give_up(struct rh_pending *pending);
 
 /* The reply, once complete. */
 void rh_pending_reply(const struct rh_pending *pending, int64_t now_us, int64_t wall_ms,

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/ring.h"
+#include "gateway/audit.h"
 #include "gateway/passing.h"
 
 #define PUBLISH_MAX 64        /* messages between two looks at the socket */
@@ -22,9 +23,11 @@
 #define ROUTES_WAIT_MS 15000
 #define FAREWELL_MS 2000
 #define FLUSH_US 2000000
+#define ANSWERS_US 2000000
 #define BIRTH_AGAIN_US 10000000
-#define FOREVER_US 1000000 /* the longest wait without a beat */
-#define FLYING_US 10000    /* while acknowledgements are outstanding */
+#define REFUSED_US 60000000 /* between two lines about refusals */
+#define FOREVER_US 1000000  /* the longest wait without a beat */
+#define FLYING_US 10000     /* while acknowledgements are outstanding */
 
 /* Commands and the own status topic are subscribed to. On the latter a number above ours belongs to a twin
  * with the same client id; one below is a will that came late. Either way the topic must say online again. */
@@ -105,7 +108,7 @@ static void pass_on(struct rh_uplink *uplink, bool ready)
     struct rh_outgoing message = {.qos = 0, .retain = true};
     const char *topic;
 
-    for (int n = 0; n < PUBLISH_MAX; n++) {
+    for (int n = 0; n < PUBLISH_MAX || !ready; n++) {
         if (ready && rh_session_room(uplink->session) <= 0)
             return;
         if (!rh_passing_take(uplink->options.passing, uplink->passing, &topic, &message.payload,
@@ -142,6 +145,14 @@ static void measure(struct rh_uplink *uplink, enum rh_session_state state)
 
     if (uplink->session)
         rh_session_counters(uplink->session, &counters);
+    if (counters.refused > uplink->told_refused && rh_mono_us() >= uplink->refused_us) {
+        rh_log(RH_LOG_WARNING, "mqtt",
+               "the broker refused %llu messages (its access rules, or a quota); they are kept and "
+               "tried again",
+               (unsigned long long)(counters.refused - uplink->told_refused));
+        uplink->told_refused = counters.refused;
+        uplink->refused_us = rh_mono_us() + REFUSED_US;
+    }
     atomic_store(&uplink->view.refused, counters.refused);
     atomic_store(&uplink->view.no_subscriber, counters.no_subscriber);
     atomic_store(&uplink->view.session_lost, counters.session_lost);
@@ -163,6 +174,8 @@ static int64_t wake_us(const struct rh_uplink *uplink, enum rh_session_state sta
     int64_t until_us = now_us + FOREVER_US;
     int64_t due_us = rh_flights_due(uplink->flights);
 
+    if (due_us <= now_us)
+        due_us = RH_NEVER; /* still due after a step: it waits for the broker, and we for that */
     if (state == RH_SESSION_DOWN)
         due_us = due_us < uplink->connect_us ? due_us : uplink->connect_us;
     else if (rh_session_fd(uplink->session) < 0 || rh_session_inflight(uplink->session) > 0)
@@ -199,14 +212,24 @@ static void became_ready(struct rh_uplink *uplink)
     uplink->options.connected(uplink->options.keeper);
 }
 
+static void take_answers(struct rh_uplink *uplink)
+{
+    bool ready = uplink->session && rh_session_state(uplink->session) == RH_SESSION_READY;
+
+    rh_commander_answers(uplink->commander, ready ? uplink->session : NULL);
+    rh_audit_drain(uplink->options.audits, uplink->flights);
+}
+
+/* Once new routes are in use the configuration of former lines goes: their last answers are taken before. */
 static void take_routes(struct rh_uplink *uplink)
 {
     const struct rh_routes *wanted = atomic_load(&uplink->routes_wanted);
 
-    if (wanted == uplink->routes)
+    if (wanted == atomic_load(&uplink->routes))
         return;
+    take_answers(uplink);
     rh_commander_set_routes(uplink->commander, wanted);
-    uplink->routes = wanted;
+    atomic_store(&uplink->routes, wanted);
     rh_bell_ring(uplink->routes_bell);
 }
 
@@ -223,8 +246,8 @@ static enum rh_session_state run_session(struct rh_uplink *uplink, bool readable
         publish(uplink);
         state = rh_session_state(uplink->session);
     }
-    if (before != RH_SESSION_DOWN && state == RH_SESSION_DOWN)
-        link_lost(uplink);
+    if ((before != RH_SESSION_DOWN || uplink->state != RH_SESSION_DOWN) && state == RH_SESSION_DOWN)
+        link_lost(uplink); /* just now, or by a reply before */
     uplink->state = state;
     return state;
 }
@@ -240,7 +263,7 @@ static void step(struct rh_uplink *uplink)
     }
     take_routes(uplink);
     bool readable = wait_for_work(uplink, state);
-    rh_commander_answers(uplink->commander, state == RH_SESSION_READY ? uplink->session : NULL);
+    take_answers(uplink);
     if (state == RH_SESSION_DOWN)
         pass_on(uplink, false);
     if (state != RH_SESSION_DOWN)
@@ -266,6 +289,23 @@ static void flush(struct rh_uplink *uplink)
     }
 }
 
+/* Commands under way are answered within ANSWERS_US; those that are not may have been carried out. */
+static void await_answers(struct rh_uplink *uplink)
+{
+    int64_t until_us = rh_mono_us() + ANSWERS_US, now_us;
+
+    take_answers(uplink);
+    while (rh_commander_waiting(uplink->commander) && (now_us = rh_mono_us()) < until_us) {
+        struct pollfd bell = {.fd = uplink->options.commit_bell, .events = POLLIN};
+
+        if (poll(&bell, 1, rh_poll_timeout_ms(now_us, until_us)) > 0)
+            rh_bell_clear(uplink->options.commit_bell);
+        take_answers(uplink);
+    }
+    bool ready = uplink->session && rh_session_state(uplink->session) == RH_SESSION_READY;
+    rh_commander_give_up(uplink->commander, ready ? uplink->session : NULL);
+}
+
 static void *body(void *context)
 {
     struct rh_uplink *uplink = context;
@@ -274,6 +314,7 @@ static void *body(void *context)
 
     while (!rh_thread_stopping(&uplink->thread))
         step(uplink);
+    await_answers(uplink);
     flush(uplink);
     rh_text_init(&text, farewell, sizeof(farewell));
     rh_message_offline(&text, &uplink->status, "stopped");
@@ -294,7 +335,10 @@ static int build(struct rh_uplink *uplink)
                                            .resend_meta = uplink->options.resend_meta};
 
     uplink->passing = malloc(RH_PASSING_BYTES);
-    return uplink->passing ? rh_commander_new(&options, &uplink->commander) : -ENOMEM;
+    if (!uplink->passing)
+        return -ENOMEM;
+    pass_on(uplink, false); /* what is left there may be on the topics of a former configuration */
+    return rh_commander_new(&options, &uplink->commander);
 }
 
 int rh_uplink_new(const struct rh_uplink_options *options, struct rh_flights *flights,
@@ -347,13 +391,13 @@ void rh_uplink_set_routes(struct rh_uplink *uplink, const struct rh_routes *rout
 {
     struct pollfd taken = {.fd = uplink->routes_bell, .events = POLLIN};
 
-    if (atomic_load(&uplink->routes_wanted) == routes)
-        return;
     atomic_store(&uplink->routes_wanted, routes);
     rh_bell_ring(uplink->thread.bell);
-    while (uplink->thread.running && poll(&taken, 1, ROUTES_WAIT_MS) <= 0)
-        rh_log(RH_LOG_WARNING, "mqtt", "waiting for the uplink to let go of the former lines");
-    rh_bell_clear(uplink->routes_bell);
+    while (uplink->thread.running && atomic_load(&uplink->routes) != routes) {
+        if (poll(&taken, 1, ROUTES_WAIT_MS) <= 0)
+            rh_log(RH_LOG_WARNING, "mqtt", "waiting for the uplink to let go of the former lines");
+        rh_bell_clear(uplink->routes_bell);
+    }
 }
 
 const struct rh_uplink_view *rh_uplink_view(const struct rh_uplink *uplink)

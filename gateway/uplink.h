@@ -31,6 +31,7 @@ struct rh_uplink_options {
     struct rh_store_shared *shared;
     struct rh_ring *passing;   /* value and health; borrowed */
     struct rh_ring *answers;   /* of the lines; borrowed */
+    struct rh_ring *audits;    /* of what others did, for the trail (audit.h); borrowed */
     rh_gauge *connected_gauge; /* 1 while READY; outlives the uplink */
     int commit_bell;           /* borrowed; the keeper rings it after every commit */
     rh_gauge *max_payload;     /* told to the keeper at each connect */

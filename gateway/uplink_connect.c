@@ -81,6 +81,7 @@ static const char *write_birth(void *context, int version)
     struct rh_text text;
 
     uplink->status.mqtt = version;
+    uplink->status.tls = rh_uplink_broker(uplink)->tls;
     rh_text_init(&text, uplink->birth, sizeof(uplink->birth));
     rh_message_online(&text, &uplink->status);
     return uplink->birth;
@@ -144,6 +145,7 @@ void rh_uplink_connect(struct rh_uplink *uplink)
     int64_t number = rh_flights_new_session(uplink->flights);
     uplink->status.session = number > 0 ? number : uplink->status.session + 1;
     write_will(uplink);
+    rh_commander_connecting(uplink->commander);
     enum rh_connect_outcome outcome =
         rh_session_connect(uplink->session, uplink->will, write_birth, uplink, &uplink->info);
     if (outcome == RH_CONNECT_OK)

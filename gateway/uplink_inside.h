@@ -26,18 +26,20 @@ struct rh_uplink {
     struct rh_commander *commander;
     enum rh_session_state state; /* at the last step: what follows READY is done once */
     _Atomic(const struct rh_routes *) routes_wanted;
-    const struct rh_routes *routes;
-    int routes_bell; /* the wanted routes are in use */
-    char *passing;   /* one message at a time */
+    _Atomic(const struct rh_routes *) routes; /* in use */
+    int routes_bell;                          /* they have changed */
+    char *passing;                            /* one message at a time */
     struct rh_status status;
     struct rh_connect_info info;
     struct rh_backoff backoff;
-    size_t broker;      /* of the list */
-    bool told_away;     /* the broker's absence is in the log */
-    bool told_storage;  /* so is a failing store */
-    bool birth_due;     /* somebody else wrote on our status topic */
-    int64_t connect_us; /* when to try next */
-    int64_t birth_us;   /* when the birth may be said again */
+    size_t broker;         /* of the list */
+    uint64_t told_refused; /* refusals that are in the log */
+    int64_t refused_us;    /* when the next may be said */
+    bool told_away;        /* the broker's absence is in the log */
+    bool told_storage;     /* so is a failing store */
+    bool birth_due;        /* somebody else wrote on our status topic */
+    int64_t connect_us;    /* when to try next */
+    int64_t birth_us;      /* when the birth may be said again */
     char status_topic[RH_TOPIC_MAX];
     char password[PASSWORD_BYTES];
     char birth[STATUS_BYTES], will[STATUS_BYTES];

@@ -88,7 +88,8 @@ void rh_verb_run(const struct rh_verb_context *context, const char *name, const 
         if (strcmp(rh_verb_name(verbs[i].verb), name) != 0)
             continue;
         if (context->commands->verbs & 1U << verbs[i].verb) {
-            verbs[i].run(context, request, ret_outcome);
+            if (!request->dry_run)
+                verbs[i].run(context, request, ret_outcome);
             return;
         }
         *ret_outcome = (struct rh_refusal){.status = RH_STATUS_REJECTED, .code = RH_CODE_READ_ONLY};

@@ -25,6 +25,7 @@ struct ask {
     const struct rh_session_tls *tls;
     int64_t until_us;
     enum rh_tls_fault fault;
+    bool shaken; /* the handshake is over, as far as the client is concerned */
     struct rh_text say;
 };
 
@@ -188,6 +189,16 @@ static int verified(int ok, X509_STORE_CTX *store)
 
 /* ---- alerts and the rest ---- */
 
+/* Closed without a word: a plain listener may do so, having read something that is no CONNECT. */
+static void describe_end(struct ask *ask)
+{
+    if (ask->shaken)
+        return;
+    ask->fault = RH_TLS_OTHER;
+    rh_text_printf(&ask->say, "%s closed the connection during the TLS handshake: does it speak TLS there?",
+                   ask->address->name);
+}
+
 static void describe_error(struct ask *ask)
 {
     static const struct {
@@ -218,8 +229,12 @@ static void describe_error(struct ask *ask)
         {SSL_R_WRONG_VERSION_NUMBER, RH_TLS_BROKER, "the broker does not speak TLS on this port"},
     };
     unsigned long error = ERR_peek_last_error();
-    if (ask->fault != RH_TLS_FINE || error == 0)
+    if (ask->fault != RH_TLS_FINE)
         return;
+    if (error == 0 || ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        describe_end(ask);
+        return;
+    }
     for (size_t i = 0; i < RH_COUNT(rows); i++) {
         if (ERR_GET_LIB(error) != ERR_LIB_SSL || ERR_GET_REASON(error) != rows[i].reason)
             continue;
@@ -227,8 +242,6 @@ static void describe_error(struct ask *ask)
         rh_text_put(&ask->say, rows[i].text);
         return;
     }
-    if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return;
     ask->fault = RH_TLS_OTHER;
     rh_text_printf(&ask->say, "the TLS handshake failed: %s", last_error());
 }
@@ -275,7 +288,8 @@ static void shake_hands(struct ask *ask, SSL_CTX *ctx)
         (void)SSL_set_tlsext_host_name(ssl, ask->address->host);
     }
     SSL_set_verify(ssl, SSL_VERIFY_PEER, verified);
-    if (drive(ask, ssl, fd, SSL_connect))
+    ask->shaken = drive(ask, ssl, fd, SSL_connect);
+    if (ask->shaken)
         (void)drive(ask, ssl, fd, read_once);
 }
 

@@ -116,8 +116,8 @@ bool rh_verdict_takes(struct rh_session *session, const struct rh_arrival *arriv
 {
     if (strcmp(arrival->topic, session->options.status_topic) != 0)
         return false;
-    bool echo =
-        arrival->len == strlen(session->birth) && memcmp(arrival->payload, session->birth, arrival->len) == 0;
+    bool echo = session->birth && arrival->len == strlen(session->birth) &&
+                memcmp(arrival->payload, session->birth, arrival->len) == 0;
     if (echo && !session->echoed) {
         session->echoed = true;
         session->echo_retain = arrival->retain;

@@ -35,9 +35,14 @@ struct rh_store {
     uint64_t next_seq;
     int64_t cap_bytes;
     bool lost_commits; /* the log was damaged: some seq were used that the store no longer knows */
+    int lock;          /* rh_store_claim */
     bool shrinking;    /* the file is larger than a cap that was lowered */
     struct rh_dropper dropper;
 };
+
+/* lock.c: keeps other daemons away until the descriptor is closed. 0; -EBUSY: one is here; or why the lock
+ * file cannot be made. */
+RH_MUST_USE int rh_store_claim(const char *path, int *ret_fd);
 
 /* bounds.c */
 

@@ -168,6 +168,11 @@ static int explain_open(int r, const struct rh_store *store, const struct rh_sto
                  opened->newer_schema, RH_SCHEMA_VERSION);
         return r;
     }
+    if (r == -EBUSY && store->lock < 0) {
+        snprintf(why, why_cap, "%s: another railhead uses this store; give each gateway its own [store] path",
+                 store->path);
+        return r;
+    }
     if (r == -EPROTO) {
         snprintf(why, why_cap, "%s: is the database of another program", store->path);
         return r;
@@ -187,6 +192,8 @@ int rh_store_open(const struct rh_store_options *options, struct rh_store_shared
     int n = snprintf(store->path, sizeof(store->path), "%s", options->path);
     store->cap_bytes = rh_bounds_cap(store->path, options->max_size_bytes);
     int r = n > 0 && (size_t)n < sizeof(store->path) ? 0 : -ENAMETOOLONG;
+    store->lock = -1;
+    r = r < 0 ? r : rh_store_claim(store->path, &store->lock);
     r = r < 0 ? r : open_or_rescue(store, options, ret_opened);
     r = r < 0 ? r : rh_bounds_count(store);
     if (r < 0) {
@@ -204,6 +211,7 @@ void rh_store_close(struct rh_store *store)
 {
     if (store) {
         bring_down(store);
+        rh_cleanup_close(&store->lock);
         free(store);
     }
 }

@@ -57,8 +57,9 @@ struct rh_store_opened {
 };
 
 /* Opens or creates the database, checks it, moves a damaged one aside and rescues what can be read.
- * 0; -EPROTO: written by a newer railhead or by another program, nothing was touched; -EROFS, -EACCES,
- * -ENOSPC, …: `why` says what and where. Never refuses because of damage. */
+ * 0; -EBUSY: another process has it open as its store; -EPROTO: written by a newer railhead or by another
+ * program, nothing was touched; -EROFS, -EACCES, -ENOSPC, …: `why` says what and where. Never refuses because
+ * of damage. */
 RH_MUST_USE int rh_store_open(const struct rh_store_options *options, struct rh_store_shared *shared,
                               struct rh_store **ret_store, struct rh_store_opened *ret_opened, char *why,
                               size_t why_cap);

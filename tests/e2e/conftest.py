@@ -36,6 +36,7 @@ def pytest_runtest_makereport(item, call):
 def broker(tmp_path):
     with Mosquitto(tmp_path / "broker") as one:
         yield one
+        assert one.process is None or one.process.poll() is None, "the broker died by itself"
 
 
 @pytest.fixture
@@ -75,8 +76,10 @@ def sim(request):
         return one.__enter__()
 
     yield run
+    codes = [one.process.poll() for one in running]
     for one in running:
         one.__exit__(None, None, None)
+    assert codes == [None] * len(codes), f"a simulator died by itself: {codes}"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from recorder import parse
 from waiting import Deadline, TooLate
 
 Response = collections.namedtuple("Response", "topic payload correlation")
@@ -37,17 +38,21 @@ def fresh_id():
 class Operator:
     """`version`: mqtt.MQTTv5 or mqtt.MQTTv311."""
 
-    def __init__(self, port, recorder, root="railhead/gw", version=mqtt.MQTTv5, name=None):
+    def __init__(self, port, recorder, root="railhead/gw", version=mqtt.MQTTv5, name=None,
+                 username=None, password=None):
         self.recorder = recorder
         self.root = root
         self.since = recorder.mark()
         self.expected = collections.Counter()  # replies, by topic
         self.responses = []
+        self._maybe_again = set()
         self._changed = threading.Condition()
         self._connected = threading.Event()
         self._subscribed = threading.Event()
         self.version = version
         self._client = mqtt.Client(name or "operator-" + fresh_id()[:8], protocol=version)
+        if username:
+            self._client.username_pw_set(username, password)
         self._client.max_inflight_messages_set(100)
         self._client.reconnect_delay_set(0.05, 0.2)
         self._client.on_connect = lambda *_: self._connected.set()
@@ -66,8 +71,17 @@ class Operator:
     def _on_message(self, _client, _userdata, message):
         correlation = getattr(getattr(message, "properties", None), "CorrelationData", None)
         with self._changed:
-            self.responses.append(Response(message.topic, json.loads(message.payload), correlation))
+            self.responses.append(Response(message.topic, parse(message.payload), correlation))
             self._changed.notify_all()
+
+    def wait(self, condition, seconds=10):
+        """Until a response for which it holds has come."""
+        deadline = Deadline(seconds)
+        with self._changed:
+            while not any(condition(response) for response in self.responses):
+                if deadline.over():
+                    raise TooLate(f"no such response; there are {[r.topic for r in self.responses]}")
+                self._changed.wait(deadline.left())
 
     def wait_responses(self, count, seconds=10):
         deadline = Deadline(seconds)
@@ -118,8 +132,9 @@ class Operator:
         """The first reply after the mark, as it came."""
         topic = f"{self.root}/{reply_topic(target)}"
         return self.recorder.wait(
-            lambda m: m.topic == topic and (ident is None or json.loads(m.payload).get("id") == ident), seconds,
-            f"a reply to {target} {ident or ''}", since).payload
+            lambda m: m.topic == topic and (topic, m.payload) not in self._maybe_again
+            and (ident is None or json.loads(m.payload).get("id") == ident),
+            seconds, f"a reply to {target} {ident or ''}", since).payload
 
     # ---- counting ----
 
@@ -130,7 +145,18 @@ class Operator:
 
     def _replies(self):
         head = f"{self.root}/reply/"
-        return [m for m in self.recorder.messages(self.since) if m.topic.startswith(head)]
+        found, once = [], set()
+        for message in self.recorder.messages(self.since):
+            key = (message.topic, message.payload)
+            if message.topic.startswith(head) and key not in once:
+                found.append(message)
+                once |= {key} & self._maybe_again
+        return found
+
+    def killed(self):
+        """The gateway did not end well: replies that are here already may come once more, word for word (they
+        are published at QoS 1)."""
+        self._maybe_again = {(m.topic, m.payload) for m in self._replies()}
 
     def _count(self):
         return collections.Counter(m.topic[len(self.root) + 1:] for m in self._replies())

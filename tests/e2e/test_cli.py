@@ -7,8 +7,8 @@ import pytest
 
 from daemon import railhead
 
-VERBS = ["run", "check", "plan", "config"]
-LATER = ["scan", "read", "write", "status", "top", "monitor", "replay", "store", "doctor", "support", "lock", "unlock",
+VERBS = ["run", "check", "plan", "config", "status", "read", "write"]
+LATER = ["scan", "read", "write", "top", "monitor", "replay", "store", "doctor", "support", "lock", "unlock",
          "cmd"]
 
 # Each wrong line: the word that is wrong there (its first letter is the column), and what is suggested, if

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from pymodbus.register_write_message import WriteSingleRegisterRequest
 
 from commanding import audit, gate, operator, operators, press, ready  # noqa: F401
 from operators import fresh_id, soon
@@ -197,14 +198,27 @@ def test_replies_are_not_retained(gate, operator, recorder):
 
 # ---- what the device does with it ----
 
+# The record of what a TcpSlave was asked has a count in every entry.
+WriteSingleRegisterRequest.count = 1
+
+
 class Stubborn(TcpSlave):
     """Acknowledges every write and keeps what it has at the frozen addresses."""
 
     def __init__(self, frozen, values):
         super().__init__({1: {"holding": values}})
-        keep = self._context[1].setValues
-        self._context[1].setValues = lambda function, address, words: (
-            None if address in frozen else keep(function, address, words))
+        context = self._context[1]
+        keep, tell, claimed = context.setValues, context.getValues, {}
+
+        def set_values(function, address, words):
+            claimed[address] = words
+            if address not in frozen:
+                keep(function, address, words)
+
+        def get_values(function, address, count=1):
+            return claimed[address] if function == 6 else tell(function, address, count)
+
+        context.setValues, context.getValues = set_values, get_values
 
 
 def stubborn_body(slave, options):

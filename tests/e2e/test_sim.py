@@ -103,18 +103,27 @@ def test_waiting_costs_no_processor_time(bus):
 # The silence between frames
 
 
-def test_an_early_request_is_counted_and_a_strict_slave_ignores_it(bus):
+def early_requests(bus):
+    """Two requests about 1 ms after an answer: to a strict slave, then to one that does not mind. What was seen."""
     sim, master = bus(rtu(9600, slave="strict = yes\nholding 0..9 = ramp"))
     master.ask(read_request(1, 0, 1), 7)
     pass_time(0.001)  # t3.5 is 3.6 ms
     master.send(read_request(1, 0, 1))
-    assert master.quiet(0.1)
+    refused = master.quiet(0.1)
     assert len(master.ask(read_request(2, 0, 1), 7)[0]) == 7
     pass_time(0.001)
-    master.send(read_request(2, 0, 1))  # the other slave does not mind
+    master.send(read_request(2, 0, 1))
     assert len(master.receive(7)) == 7
-    stats = sim.stats("a")
-    assert stats["early"] == 2 and 900 < stats["min_gap_us"] < 3600
+    return sim, refused
+
+
+def test_an_early_request_is_counted_and_a_strict_slave_ignores_it(bus):
+    for _attempt in range(5):  # on a loaded machine the test itself may be too late to be early
+        sim, refused = early_requests(bus)
+        stats = sim.stats("a")
+        if stats["early"] == 2:
+            break
+    assert refused and stats["early"] == 2 and 900 < stats["min_gap_us"] < 3600
     assert [e["outcome"] for e in sim.log("request")] == ["ok", "early", "ok", "ok"]
     assert stats["units"]["1"] == {"requests": 1, "answers": 1, "exceptions": 0, "early": 1}
 

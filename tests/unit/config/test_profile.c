@@ -48,6 +48,7 @@ static void mistakes_in_a_profile_are_said_once(void **state)
         "/profiles/meter.ini:14:13: error: wrong type\n"
         "/profiles/meter.ini:15:23: error: {cd}: nothing of this name can be put in here\n"
         "/profiles/meter.ini:16:1: error: duplicate point \"w\" in [points], first in line 15\n"
+        "/profiles/meter.ini:17:1: error: driver modbus-rtu knows no groups\n"
         "/profiles/meter.ini:17:2: error: unknown section [gruop]; did you mean \"group\"?\n");
 }
 

@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "drivers/driver.h"
 #include "drivers/modbus.h"
 
 extern const struct rh_driver rh_driver_modbus_rtu, rh_driver_modbus_tcp, rh_driver_modbus_rtu_tcp;
@@ -37,6 +36,7 @@ extern const struct rh_driver rh_driver_modbus_rtu, rh_driver_modbus_tcp, rh_dri
 #define UNITS 4
 #define POINTS_PER_UNIT 24
 #define GAPS_MAX 1024
+#define LOG_MAX 64
 
 /* ---- the slave ---- */
 
@@ -69,7 +69,7 @@ struct slave {
     size_t n_gaps;
     uint8_t in[600];
     size_t in_len;
-    struct request last; /* settled once `requests` has counted it */
+    struct request log[LOG_MAX]; /* the newest; each is settled once `requests` has counted it */
 };
 
 static inline uint16_t value_of(unsigned unit, unsigned address)
@@ -199,7 +199,7 @@ static inline bool slave_read(struct slave *slave)
     slave->in_len += (size_t)n;
     struct request request;
     while (next_request(slave, &request)) {
-        slave->last = request;
+        slave->log[atomic_load(&slave->requests) % LOG_MAX] = request;
         atomic_fetch_add(&slave->requests, 1);
         atomic_load (&slave->answer)(slave, &request);
     }

@@ -13,6 +13,14 @@ static inline void answer_exception(struct slave *slave, const struct request *r
     send_now(slave, frame, frame_end(slave, request, frame, 3));
 }
 
+/* The newest request on the wire. */
+static inline const struct request *newest(struct bench *bench)
+{
+    int n = atomic_load(&bench->slave.requests);
+    assert_true(n > 0);
+    return &bench->slave.log[(n - 1) % LOG_MAX];
+}
+
 /* Makes point `at` of unit 1 something else: its table, address and type. */
 static inline void set_point(struct bench *bench, uint32_t at, uint8_t function, uint16_t address,
                              enum rh_type type, uint16_t length)

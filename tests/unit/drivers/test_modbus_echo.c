@@ -116,8 +116,8 @@ static void test_longest_request(void **state)
     assert_int_equal(write_values(&bench, &text, 1, &taken), RH_POLL_OK);
     assert_int_equal(rh_counted(&bench.counters.echoes), 1);
     assert_int_equal(rh_counted(&bench.counters.bytes_sent), 255);
-    assert_int_equal(bench.slave.last.raw_len, 255);
-    assert_memory_equal(bench.slave.last.raw, "\x01\x10\x00\x10\x00\x7B\xF6xxxx", 11);
+    assert_int_equal(newest(&bench)->raw_len, 255);
+    assert_memory_equal(newest(&bench)->raw, "\x01\x10\x00\x10\x00\x7B\xF6xxxx", 11);
     atomic_store(&bench.slave.answer, answer_nothing);
     bench.driver->close(bench.link);
     bench.options.baud = 9600;

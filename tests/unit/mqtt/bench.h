@@ -156,6 +156,17 @@ static inline struct rh_session_counters bench_counters(const struct bench *benc
     return counters;
 }
 
+/* How often a message was delivered. */
+static inline int broker_count(struct broker *b, const char *text)
+{
+    int n = 0;
+    pthread_mutex_lock(&b->lock);
+    for (int i = 0; i < b->n_delivered; i++)
+        n += strcmp(b->delivered[i], text) == 0;
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
 /* Messages that were never delivered, and deliveries beyond the first. */
 static inline int bench_missing(struct bench *bench)
 {

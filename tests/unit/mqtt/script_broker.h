@@ -447,16 +447,4 @@ static inline void broker_stop(struct broker *b)
     close(b->stop[0]);
     pthread_mutex_destroy(&b->lock);
 }
-
-/* How often a message was delivered. */
-static inline int broker_count(struct broker *b, const char *text)
-{
-    int n = 0;
-    pthread_mutex_lock(&b->lock);
-    for (int i = 0; i < b->n_delivered; i++)
-        n += strcmp(b->delivered[i], text) == 0;
-    pthread_mutex_unlock(&b->lock);
-    return n;
-}
-
 #endif

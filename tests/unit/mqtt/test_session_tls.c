@@ -22,7 +22,9 @@ static const char script[] =
     "  openssl ca -batch -config cnf -cert $2.pem -keyfile $2.key -startdate $4 -enddate $5 -in $1.csr "
     "-out $1.pem -notext -extfile ext\n"
     "}\n"
-    "printf '[ca]\\ndefault_ca=d\\n[d]\\nrand_serial=yes\\nnew_certs_dir=.\\ndatabase=index\\ndefault_md=sha256\\npolicy=p\\n"
+    "printf "
+    "'[ca]\\ndefault_ca=d\\n[d]\\nrand_serial=yes\\nnew_certs_dir=.\\ndatabase=index\\ndefault_md="
+    "sha256\\npolicy=p\\n"
     "[p]\\ncommonName=supplied\\n' >cnf\n"
     "then=20200101000000Z; past=20200201000000Z; future=20491231000000Z\n"
     "leaf good ca DNS:localhost,IP:127.0.0.1 $then $future\n"
@@ -36,9 +38,9 @@ static const char script[] =
 
 static const char *path(const char *name)
 {
-    static char paths[8][64];
+    static char paths[32][64];
     static int next;
-    char *at = paths[next++ % 8];
+    char *at = paths[next++ % 32];
     snprintf(at, sizeof(paths[0]), "%s/%s", dir, name);
     return at;
 }
@@ -148,7 +150,7 @@ static void test_verified(void **state)
          .why =
              "the broker's certificate is not valid before 2048-01-01 (is the clock of this machine right?)"},
         {NULL, .ca = "ca.pem", .outcome = RH_CONNECT_REFUSED,
-         .why = "the broker does not speak TLS on this port"},
+         .why = "closed the connection during the TLS handshake: does it speak TLS there?"},
     };
     for (size_t i = 0; i < RH_COUNT(scenes); i++)
         play(&scenes[i]);
@@ -214,9 +216,7 @@ static void test_rotated(void **state)
     rh_session_disconnect(bench->session, "bye", 1000);
     copy("stranger.pem", "now.pem");
     copy("stranger.key", "now.key");
-    enum rh_connect_outcome outcome = bench_connect(bench);
-    print_message("DBG %s\n", bench->info.why);
-    assert_int_equal(outcome, RH_CONNECT_CREDENTIALS);
+    assert_int_equal(bench_connect(bench), RH_CONNECT_CREDENTIALS);
     rh_session_free(bench->session);
     free(bench);
     mosquitto_end(pid);
