@@ -18,7 +18,7 @@
 #include "drivers/uart_judge.h"
 
 #define FEED_ROOM 4096
-#define KEPT 3 /* bytes before head that are still looked at */
+#define KEPT (RH_UART_END_MAX + 4) /* bytes before head that are still looked at: an end mark, *hh and CR */
 
 struct rh_uart_framer {
     const struct rh_uart_framing *framing;
@@ -233,31 +233,34 @@ static void advance(struct rh_uart_framer *framer, size_t n)
         framer->gap = false;
 }
 
-/* A frame whose beginning was lost shows by its end mark: true if the dropped bytes end with one. */
-static bool lost_frame_ends(const struct rh_uart_framer *framer)
+/* A frame whose beginning was lost shows by its end mark: true if the dropped bytes end with one. Other
+ * lines, between those of NMEA, are no frames. */
+static bool lost_frame_ended(const struct rh_uart_framer *framer)
 {
     const struct rh_uart_framing *framing = framer->framing;
-    const uint8_t *at = framer->bytes + framer->head;
-    size_t end = framing->end.len, n = framer->clear - framer->head;
-    if (end == 0 || framing->has_length || n < end || framer->garbage == 0 ||
-        memcmp(at, framing->end.bytes, end) != 0)
+    const uint8_t *head = framer->bytes + framer->head, *text = head - framing->end.len;
+    size_t len = framing->end.len;
+    if (len == 0 || framing->has_length || framer->garbage < len ||
+        memcmp(text, framing->end.bytes, len) != 0)
         return false;
-    return framing->checksum.sum != RH_UART_SUM_NMEA ||
-           (framer->garbage >= KEPT && framer->head >= KEPT && at[-KEPT] == '*');
+    if (framing->checksum.sum != RH_UART_SUM_NMEA)
+        return true;
+    text -= framer->garbage > len && text[-1] == '\r';
+    return framer->garbage >= (size_t)(head - text) + strlen("*hh") && text[-3] == '*';
 }
 
 /* Drops one byte and counts what it was part of, once. */
 static void drop(struct rh_uart_framer *framer, bool failed)
 {
-    if (failed && !framer->failed) {
+    if (failed && !framer->failed)
         framer->stats.bad++;
-        framer->failed = true;
-    } else if (!failed && lost_frame_ends(framer)) {
-        framer->stats.bad += !framer->failed;
-        framer->failed = false;
-    }
+    framer->failed = framer->failed || failed;
     framer->garbage++;
     advance(framer, 1);
+    if (!lost_frame_ended(framer))
+        return;
+    framer->stats.bad += !framer->failed;
+    framer->failed = false;
 }
 
 /* Longer than max. With a start mark or a checksum a frame may begin at any byte; without, the rest of the

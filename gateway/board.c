@@ -105,4 +105,5 @@ void rh_board_shown(struct rh_board *board, uint32_t point)
     rh_assert(board->marks[point] == DUE);
     board->marks[point] = SHOWN;
     board->due--;
+    board->cursor = (point + 1) % (uint32_t)board->line->n_points;
 }

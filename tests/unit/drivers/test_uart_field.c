@@ -93,10 +93,11 @@ static void no_value(void **state)
 static void groups_first_match_wins(void **state)
 {
     (void)state;
-    EXPECT("[profile]\nend = \"\\n\"\n[group A]\nmatch = A?1,\n[group B]\nmatch = A\n[points]\nx = A csv 1 "
-           "u8\ny = B "
-           "csv 1 u8\n",
-           "AX1,3\nAX2,4\nBX1,5\n", "0 x 3\n1 y 4\n");
+    EXPECT(
+        "[profile]\nend = \"\\n\"\n[group A]\nmatch = A?1,\n[group B]\nmatch = \"A\"\n[points]\nx = A csv 1 "
+        "u8\ny = B "
+        "csv 1 u8\n",
+        "AX1,3\nAX2,4\nBX1,5\n", "0 x 3\n1 y 4\n");
 }
 
 static void positions(void **state)

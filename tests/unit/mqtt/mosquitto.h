@@ -40,11 +40,38 @@ static inline void mosquitto_await(unsigned port)
     }
 }
 
+/* Children of this program. A test that fails jumps out over its end: they are ended at exit. */
+static pid_t mosquitto_running[16];
+
+static inline void mosquitto_end(pid_t pid)
+{
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    for (size_t i = 0; i < RH_COUNT(mosquitto_running); i++) {
+        if (mosquitto_running[i] == pid)
+            mosquitto_running[i] = 0;
+    }
+}
+
+static inline void mosquitto_end_all(void)
+{
+    for (size_t i = 0; i < RH_COUNT(mosquitto_running); i++) {
+        if (mosquitto_running[i])
+            mosquitto_end(mosquitto_running[i]);
+    }
+}
+
 static inline pid_t mosquitto_spawn(const char *program, char *const arguments[])
 {
-    pid_t pid = 0;
-    assert_int_equal(posix_spawnp(&pid, program, NULL, NULL, arguments, environ), 0);
-    return pid;
+    static bool registered;
+    size_t i = 0;
+    if (!registered)
+        registered = atexit(mosquitto_end_all) == 0;
+    while (i < RH_COUNT(mosquitto_running) && mosquitto_running[i])
+        i++;
+    assert_true(i < RH_COUNT(mosquitto_running));
+    assert_int_equal(posix_spawnp(&mosquitto_running[i], program, NULL, NULL, arguments, environ), 0);
+    return mosquitto_running[i];
 }
 
 /* `more`: lines of the configuration that belong to the listener. */
@@ -65,12 +92,6 @@ static inline pid_t mosquitto_start(unsigned port, const char *more)
     mosquitto_await(port);
     unlink(config);
     return pid;
-}
-
-static inline void mosquitto_end(pid_t pid)
-{
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
 }
 
 #endif

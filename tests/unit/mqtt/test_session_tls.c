@@ -45,6 +45,13 @@ static const char *path(const char *name)
     return at;
 }
 
+static void run(char *const arguments[], int *ret_status)
+{
+    pid_t pid = 0;
+    assert_int_equal(posix_spawnp(&pid, "sh", NULL, NULL, arguments, environ), 0);
+    assert_int_equal(waitpid(pid, ret_status, 0), pid);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -55,7 +62,7 @@ static int make(void **state)
     snprintf(text, sizeof(text), "cd %s; %s", dir, script);
     char *arguments[] = {shell, option, text, NULL};
     int status = 0;
-    assert_int_equal(waitpid(mosquitto_spawn("sh", arguments), &status, 0) > 0, 1);
+    run(arguments, &status);
     return status;
 }
 
@@ -68,7 +75,7 @@ static int clean(void **state)
     snprintf(text, sizeof(text), "rm -r %s", dir);
     char *arguments[] = {shell, option, text, NULL};
     int status = 0;
-    waitpid(mosquitto_spawn("sh", arguments), &status, 0);
+    run(arguments, &status);
     return status;
 }
 
