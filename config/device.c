@@ -235,28 +235,36 @@ static void settle_defaults(struct rh_loader *loader, struct rh_device_build *de
         }
 }
 
+static void parse_address(struct rh_loader *loader, struct rh_device_build *device,
+                          const struct rh_settled *said_address)
+{
+    struct rh_parse_context context = {loader->arena, loader->report};
+    struct rh_word word = {.text = device->settings.address,
+                           .len = said_address->plain.len,
+                           .quoted = said_address->plain.has_quotes,
+                           .place = said_address->plain.place};
+
+    if (device->schema->parse_address)
+        device->schema->parse_address(&word, &device->conf, &context);
+    else
+        rh_report_error(loader->report, word.place, "-", "driver %s knows no addresses",
+                        device->schema->name);
+}
+
 static void find_address(struct rh_loader *loader, struct rh_device_build *device,
                          const struct layers *layers)
 {
     const struct rh_settled *said_address = rh_settle_said(&device->settling, "address");
-    struct rh_parse_context context = {loader->arena, loader->report};
     bool none = !said_address || strcmp(said_address->plain.text, "-") == 0 || said_address->plain.len == 0;
     struct rh_place place = said_address ? said_address->plain.place : device->conf.place;
 
     device->conf.address = none ? "" : device->settings.address;
     if (!said_address && in_force(layers, "address"))
         return; /* it cannot be read: reported */
-    if (none && device->schema->parse_address && !device->schema->address_optional) {
+    if (!none)
+        parse_address(loader, device, said_address);
+    else if (device->schema->parse_address && !device->schema->address_optional)
         rh_report_error(loader->report, place, NULL, "%s has no address", device->written);
-    } else if (!none && !device->schema->parse_address) {
-        rh_report_error(loader->report, place, "-", "driver %s knows no addresses", device->schema->name);
-    } else if (!none && device->schema->parse_address) {
-        struct rh_word word = {.text = device->settings.address,
-                               .len = said_address->plain.len,
-                               .quoted = said_address->plain.has_quotes,
-                               .place = said_address->plain.place};
-        device->schema->parse_address(&word, &device->conf, &context);
-    }
 }
 
 /* --- one device --- */

@@ -33,7 +33,7 @@ struct rh_command {
     uint8_t kind;    /* enum rh_command_kind */
     uint8_t origin;  /* enum rh_command_origin */
     uint16_t n;
-    bool more; /* another command with the same serial follows: its last answer is not the last */
+    bool more;          /* another command with the same serial follows: its last answer is not the last */
     int64_t expires_us; /* monotonic: not begun by then, it is answered `expired`; RH_NEVER for none */
     struct rh_command_value values[RH_COMMAND_POINTS];
 };

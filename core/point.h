@@ -66,11 +66,11 @@ struct rh_point {
     const struct rh_label *labels; /* enum */
     size_t n_labels;
     const char *const *label_codes; /* their codes as written: what a point of text is compared with */
-    int qos;          /* 0, 1, 2 */
-    bool drop_last;   /* dropped last when the store is full */
-    bool writable;    /* and the device says writes = allow */
-    bool verify;      /* a write that reads back as something else has failed */
-    double tolerance; /* for verify, in units of the scaled value */
+    int qos;                        /* 0, 1, 2 */
+    bool drop_last;                 /* dropped last when the store is full */
+    bool writable;                  /* and the device says writes = allow */
+    bool verify;                    /* a write that reads back as something else has failed */
+    double tolerance;               /* for verify, in units of the scaled value */
     bool has_step;
     double step;             /* allowed values: min (or 0) + k * step */
     int64_t min_interval_ms; /* between two writes; 0: none */

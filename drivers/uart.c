@@ -56,7 +56,7 @@ static int take_some(struct rh_link *link, int64_t until_us, int wake, bool *ret
     return n;
 }
 
-static int listen(struct rh_link *link, int64_t until_us)
+static int hear(struct rh_link *link, int64_t until_us)
 {
     bool called = false;
     int n = 0;
@@ -76,11 +76,11 @@ static int64_t timeout_us(const struct rh_link *link, const struct rh_device_con
 }
 
 /* What came before the request is no answer to it: it is for those who listen. */
-static int clear(struct rh_link *link)
+static int pass_over(struct rh_link *link)
 {
     bool called = false;
     int n;
-    link->exchange.device = RH_UART_NOBODY;
+    link->exchange = (struct rh_uart_exchange){.device = RH_UART_NOBODY, .period_ms = -1};
     while ((n = receive(link, 0, -1, &called)) > 0 && link->exchange.bytes < 4 * READ_MAX)
         ;
     return n < 0 ? n : 0;
@@ -93,12 +93,13 @@ static int ask_once(struct rh_link *link, const struct rh_block *block)
     uint32_t group = block->function == 0 ? rh_uart_own_group(device) : block->function - 1U;
     const struct rh_uart_text *request = rh_uart_request_of(device, group);
     bool called = false;
-    int n = clear(link);
+    int n = pass_over(link);
     if (n < 0)
         return n;
     if (!link->units[block->device].listens)
         rh_uart_framer_reset(link->streams[link->units[block->device].stream].framer);
-    link->exchange = (struct rh_uart_exchange){.device = block->device, .request = block->function};
+    link->exchange = (struct rh_uart_exchange){
+        .device = block->device, .request = block->function, .period_ms = block->period_ms};
     n = rh_line_write(&link->line, request->bytes, request->len);
     rh_count(&link->counters->transactions, 1);
     rh_count(&link->counters->bytes_sent, request->len);
@@ -141,10 +142,10 @@ enum rh_poll_outcome rh_uart_poll(struct rh_link *link, const uint32_t *order, c
     (void)order;
     *ret_result = (struct rh_poll_result){.start_us = rh_mono_us()};
     link->sink = sink;
-    link->exchange = (struct rh_uart_exchange){.device = RH_UART_NOBODY};
+    link->exchange = (struct rh_uart_exchange){.device = RH_UART_NOBODY, .period_ms = -1};
     int error = -ENODEV;
     if (link->line.fd >= 0)
-        error = block->listens ? listen(link, ret_result->start_us + block->cost_us) : ask(link, block);
+        error = block->listens ? hear(link, ret_result->start_us + block->cost_us) : ask(link, block);
     ret_result->end_us = rh_mono_us();
     if (!block->listens)
         rh_count(&link->counters->busy_us, (uint64_t)(ret_result->end_us - ret_result->start_us));

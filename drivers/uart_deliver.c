@@ -8,15 +8,17 @@
 
 #define OFFLINE_AFTER 3 /* times what makes its values stale */
 
-/* `every` of a point: at most one reading in a period, on a grid that forgives an eighth of jitter. */
+/* `every` of a point: at most one reading in a period, on a grid that forgives an eighth of jitter. What is
+ * asked for as often as that is due whenever it is asked for. */
 static bool due(struct rh_link *link, const struct rh_point *point, int64_t now_us)
 {
     int64_t period_us = point->period_ms * 1000, *due_us = &link->due_us[point->index];
-    if (period_us == 0)
+    if (period_us == 0 || point->period_ms == link->exchange.period_ms)
         return true;
     if (now_us < *due_us - period_us / 8)
         return false;
-    *due_us = *due_us + 2 * period_us < now_us ? now_us + period_us : *due_us + period_us;
+    bool afresh = *due_us == 0 || now_us > *due_us + period_us;
+    *due_us = (afresh ? now_us : *due_us) + period_us;
     return true;
 }
 
@@ -57,7 +59,7 @@ static void heard(struct rh_link *link, uint32_t d, uint32_t group, int64_t time
 static bool offer(struct rh_link *link, uint32_t d, const struct rh_uart_frame *frame)
 {
     const struct rh_device_conf *device = &link->conf->devices[d];
-    bool asked = link->exchange.device == d;
+    bool asked = link->exchange.device == d && !link->exchange.answered;
     if (!asked && !link->units[d].listens)
         return false;
     bool last = asked && ends_answer(link, device, frame);

@@ -31,8 +31,9 @@ struct rh_uart_unit {
 
 /* The transaction under way. */
 struct rh_uart_exchange {
-    uint32_t device; /* that was asked; RH_UART_NOBODY while listening */
-    uint8_t request; /* rh_block.function */
+    uint32_t device;   /* that was asked; RH_UART_NOBODY while listening */
+    uint8_t request;   /* rh_block.function */
+    int64_t period_ms; /* of what is asked for; -1 while listening */
     bool answered;
     size_t bytes, frames, taken; /* since it began */
 };

@@ -51,7 +51,7 @@ void rh_audit_drain(struct rh_ring *ring, struct rh_flights *flights)
     struct record record;
     struct rh_audit audit;
 
-    for (int n = 0; n < DRAIN_MAX && rh_ring_pop(ring, &record, sizeof(record)) > 0; n++) {
+    for (int n = 0; ring && n < DRAIN_MAX && rh_ring_pop(ring, &record, sizeof(record)) > 0; n++) {
         unpack(&record, &audit);
         int r = rh_commands_audit(flights, &audit);
         if (r < 0)

@@ -16,7 +16,8 @@
 /* Any thread. False if there is no room: nothing was taken. */
 RH_MUST_USE bool rh_audit_offer(struct rh_ring *ring, const struct rh_audit *audit);
 
-/* Moves the rows into the table; one that cannot be stored is logged instead. Uplink's thread. */
+/* Moves the rows into the table; one that cannot be stored is logged instead. NULL is an empty ring. Uplink's
+ * thread. */
 void rh_audit_drain(struct rh_ring *ring, struct rh_flights *flights);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/backoff.h"
 
+#include "core/base.h"
+
 void rh_backoff_reset(struct rh_backoff *backoff)
 {
     backoff->next_us = 0;
@@ -24,4 +26,12 @@ int64_t rh_backoff_next(struct rh_backoff *backoff, int64_t factor)
     backoff->next_us = pause_us >= backoff->max_us / 2 ? backoff->max_us : pause_us * 2;
     pause_us = pause_us > backoff->max_us / factor ? backoff->max_us : pause_us * factor;
     return pause_us / 100 * percent;
+}
+
+int64_t rh_backoff_port_us(unsigned attempts)
+{
+    static const int64_t pauses_ms[] = {250, 250, 250, 250, 1000, 2000, 5000};
+    size_t last = RH_COUNT(pauses_ms) - 1;
+
+    return pauses_ms[attempts < last ? attempts : last] * 1000;
 }

@@ -18,4 +18,7 @@ void rh_backoff_reset(struct rh_backoff *backoff);
 /* The pause before the next attempt; `factor` stretches it (4 where trying again soon cannot help). */
 int64_t rh_backoff_next(struct rh_backoff *backoff, int64_t factor);
 
+/* How long to wait before a lost port is looked for again: 250 ms four times, then 1, 2, 5 s. */
+int64_t rh_backoff_port_us(unsigned attempts);
+
 #endif

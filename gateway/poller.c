@@ -16,6 +16,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "gateway/backoff.h"
 #include "gateway/execute.h"
 #include "gateway/outlet.h"
 #include "gateway/schedule.h"
@@ -197,15 +198,6 @@ static void lose_port(struct rh_poller *poller, int error)
     rh_log(RH_LOG_WARNING, poller->part, "connection lost: %s", strerror(-error));
 }
 
-/* 250 ms four times, then 1, 2, 5 s. */
-static int64_t connect_pause_us(unsigned attempts)
-{
-    static const int64_t pauses_ms[] = {250, 250, 250, 250, 1000, 2000, 5000};
-    size_t last = RH_COUNT(pauses_ms) - 1;
-
-    return pauses_ms[attempts < last ? attempts : last] * 1000;
-}
-
 static void tell_lost(struct rh_poller *poller, const char *why)
 {
     rh_log(RH_LOG_ERROR, poller->part, "%s", why);
@@ -223,7 +215,7 @@ static void try_connect(struct rh_poller *poller)
     int r = poller->driver->connect(poller->link, why, sizeof(why));
 
     if (r < 0) {
-        poller->connect_us = rh_mono_us() + connect_pause_us(poller->attempts++);
+        poller->connect_us = rh_mono_us() + rh_backoff_port_us(poller->attempts++);
         if (!poller->told_lost)
             tell_lost(poller, why[0] ? why : strerror(-r));
         return;

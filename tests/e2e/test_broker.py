@@ -155,6 +155,7 @@ def test_refused_publishes_wait_and_hold_nothing_up(plc, start, store):
         assert gateway.stop() == 0
         kept = int(re.search(r"(\d+) messages wait for the broker", gateway.log())[1])
         assert kept >= len(refused), f"{len(refused)} refused, {kept} kept"
+        assert re.search("refused|authori|0x87", gateway.log()), "nothing about the refusal on stderr"
 
 
 def test_the_second_broker_of_the_list_is_used_when_the_first_is_away(broker, recorder, plc, start, store):

@@ -184,6 +184,7 @@ def test_status_after_a_kill_is_lost_and_the_session_number_rises(broker, record
 def test_a_late_will_of_an_earlier_session_is_answered_by_online(broker, recorder, operators, plc, start, store):
     start(ini(broker.url, store, plc.body()))
     status = recorder.wait_status("online")
+    ready(recorder)
     one = operators()
     mark = recorder.mark()
     one.raw("status", {"state": "offline", "reason": "lost", "session": status["session"] - 1}, retain=True)

@@ -153,7 +153,7 @@ uint64_t bench_command(struct bench *bench, const struct rh_command *command)
     return copy.serial;
 }
 
-uint64_t bench_set(struct bench *bench, const int64_t (*pairs)[2], uint16_t n)
+uint64_t bench_set(struct bench *bench, int64_t (*pairs)[2], uint16_t n)
 {
     struct rh_command command = {.kind = RH_COMMAND_SET, .n = n, .expires_us = RH_NEVER};
 

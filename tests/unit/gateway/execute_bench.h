@@ -44,7 +44,7 @@ void bench_free(struct bench *bench);
 
 /* Queues a command: SET of (point, value) pairs or GET of points; returns its serial. */
 uint64_t bench_command(struct bench *bench, const struct rh_command *command);
-uint64_t bench_set(struct bench *bench, const int64_t (*pairs)[2], uint16_t n);
+uint64_t bench_set(struct bench *bench, int64_t (*pairs)[2], uint16_t n);
 uint64_t bench_get(struct bench *bench, const uint32_t *points, uint16_t n);
 /* The point is known to have this value. */
 void bench_known(struct bench *bench, uint32_t point, int64_t value);
