@@ -51,11 +51,23 @@ baud = {baud}
 mode = 8N1
 timeout = 300ms
 
+[line mast]
+driver = uart
+port = {mast}
+baud = 4800
+mode = 8N1
+
 [devices]
 ;name   = line address profile
 meter   = rs485  1 -   interval=500ms title="Energy meter"
 climate = rs485 17 -   interval=500ms title="Temperature and humidity"
-relays  = rs485 40 -   interval=500ms title="Relay board"
+relays  = rs485 40 -   interval=500ms title="Relay board" writes=allow
+wind    = mast   - -   title="Anemometer, NMEA 0183"
+
+[device wind]
+start    = "$"
+end      = "\\r\\n"
+checksum = nmea
 
 [points meter]
 voltage   = input  0 f32 unit=V
@@ -70,13 +82,33 @@ temperature = holding 0 s16 scale=0.1 unit=°C min=-40 max=80
 humidity    = holding 1 u16 scale=0.1 unit=%
 
 [points relays]
-pump  = coil 0
+pump  = coil 0 writable
 fan   = coil 1
 valve = coil 2
 heater = coil 3
 mode  = holding 5 u16 enum=0:off,1:auto,2:manual
 alarm = discrete 8 urgent every=250ms report=change
+
+[points wind]
+angle = csv 1 f64 unit=°
+speed = csv 3 f64 unit=m/s
 """
+
+ANEMOMETER = """\
+[bus mast]
+type = uart
+link = {{dir}}/mast
+baud = 4800
+mode = 8N1
+[sensor mast wind]
+every = 500ms
+line = "$WIMWV,{{value}},R,4.7,M,A*{{nmea}}\\r\\n"
+value = sine 214 25 13s
+decimals = 1
+""".replace("{{", "{").replace("}}", "}")
+
+DEVICES = ("meter", "climate", "relays", "wind")
+COMMAND = {"id": "demo-1", "value": False, "by": "tools/demo"}
 
 
 def duration(text):
@@ -112,7 +144,7 @@ class Board:
             self.rows[(reading.dev, reading.point)] = (count + 1, reading.value, reading.at, latency)
 
     def counts(self):
-        found = dict.fromkeys(("meter", "climate", "relays"), 0)
+        found = dict.fromkeys(DEVICES, 0)
         for (dev, _point), row in self.rows.items():
             found[dev] += row[0]
         return found
@@ -153,9 +185,9 @@ class Screen:
         self._height = 0
         self._last = 0.0
 
-    def show(self, board):
+    def show(self, board, operator):
         if self.live:
-            lines = board.table() + ["", board.summary_line()]
+            lines = board.table() + ["", board.summary_line(), operator.line()]
             width = shutil.get_terminal_size().columns
             print(f"\x1b[{self._height}A" if self._height else "", end="")
             for number, line in enumerate(lines):
@@ -170,10 +202,33 @@ class Screen:
                 if values:
                     print(f"{time.strftime('%H:%M:%S')} {dev}: {values}")
             print(f"{time.strftime('%H:%M:%S')} {board.summary_line()}")
+            print(f"{time.strftime('%H:%M:%S')} {operator.line()}")
         sys.stdout.flush()
 
 
-def watch(board, screen, gateway, seconds):
+class Operator:
+    """Switches the pump off over MQTT once everything is seen to work, and says what came back."""
+
+    def __init__(self, recorder):
+        self.recorder, self.mark, self.reply = recorder, None, None
+
+    def step(self, board):
+        if self.mark is None and all(count >= 5 for count in board.counts().values()):
+            self.mark = self.recorder.mark()
+            self.recorder.publish("railhead/demo/cmd/relays/pump/set", json.dumps(COMMAND))
+        if self.mark is None or self.reply:
+            return
+        for message in self.recorder.messages(self.mark):
+            if message.topic == "railhead/demo/reply/relays/pump":
+                self.reply = message.payload.decode()
+
+    def line(self):
+        if self.mark is None:
+            return "command: none sent yet"
+        return f"command: cmd/relays/pump/set {json.dumps(COMMAND)} -> {self.reply or 'no reply yet'}"
+
+
+def watch(board, screen, gateway, operator, seconds):
     """Shows what arrives until the time is over, Ctrl-C comes, or the gateway ends. Returns seconds watched."""
     start = time.monotonic()
     mark = board.recorder.mark()
@@ -186,24 +241,25 @@ def watch(board, screen, gateway, seconds):
             pass
         mark = board.recorder.mark()
         board.update()
-        screen.show(board)
-        time.sleep(0 if seconds is None else min(0.2, max(0, start + seconds - time.monotonic())))
+        operator.step(board)
+        screen.show(board, operator)
     return time.monotonic() - start
 
 
 def run(folder, options):
     stopped = False
-    text = rtu_bus("rs485", UNITS, baud=BAUD, turnaround="4ms")
+    text = rtu_bus("rs485", UNITS, baud=BAUD, turnaround="4ms") + ANEMOMETER
     with Mosquitto(folder / "broker", port=options.port) as broker, Sim(text, build_folder()) as bus, \
             Recorder(broker.port, name="demo") as recorder:
-        config = CONFIG.format(broker=broker.url, store=folder / "store.db", port=bus.link("rs485"), baud=BAUD)
+        config = CONFIG.format(broker=broker.url, store=folder / "store.db", port=bus.link("rs485"), baud=BAUD,
+                               mast=bus.link("mast"))
         print(config)
         print(f"watch it yourself: mosquitto_sub -p {broker.port} -t 'railhead/demo/#' -v\n", flush=True)
         began = time.monotonic()
         with Gateway(folder, config) as gateway:
-            board, screen = Board(recorder, bus), Screen()
+            board, screen, operator = Board(recorder, bus), Screen(), Operator(recorder)
             try:
-                watch(board, screen, gateway, options.seconds)
+                watch(board, screen, gateway, operator, options.seconds)
             except KeyboardInterrupt:
                 stopped = True
             code = gateway.stop()
@@ -212,16 +268,22 @@ def run(folder, options):
             except AssertionError:
                 pass
             board.update()
-        return verdict(board, code, time.monotonic() - began, stopped)
+            operator.step(board)
+        return verdict(board, operator, code, time.monotonic() - began, stopped)
 
 
-def verdict(board, code, seconds, stopped):
+def verdict(board, operator, code, seconds, stopped):
     needed = NEEDED if seconds >= 20 else int(seconds * NEEDED / 20)
     print(f"\n{seconds:.0f} s: " + ", ".join(f"{count} readings of {dev}" for dev, count in board.counts().items()))
     print(board.summary_line())
+    print(operator.line())
     short = [dev for dev, count in board.counts().items() if count < needed]
     if short and not stopped:
         print(f"fewer than {needed} readings of {', '.join(short)}", file=sys.stderr)
+    replied = operator.reply is not None and json.loads(operator.reply)["status"] == "ok"
+    if not replied and seconds >= 20 and not stopped:
+        print("the command got no reply that says ok", file=sys.stderr)
+        return 1
     if code != 0:
         print(f"the gateway ended with status {code}", file=sys.stderr)
     return 1 if code != 0 or (short and not stopped) else 0

@@ -5,6 +5,7 @@
     RAILHEAD_SLOW    factor for every deadline (sanitized builds)
 """
 import re
+import signal
 
 import pytest
 
@@ -17,6 +18,7 @@ SANITIZER = re.compile(r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtim
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is ended ends what it started
     config.addinivalue_line("markers", "sanitizer: runs again on the asan and tsan builds")
     config.addinivalue_line("markers", "slow: real time is the subject")
     config.addinivalue_line("markers", "soak: takes hours; only with tools/test --soak")

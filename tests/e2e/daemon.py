@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from waiting import SLOW, Deadline, TooLate
+from waiting import SLOW, TOGETHER, Deadline, TooLate
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -52,7 +52,7 @@ class Gateway:
         os.replace(fresh, self.file)
 
     def start(self):
-        command = [*self.wrapper, str(self.program or binary()), "run", "-c", str(self.file)]
+        command = [*(self.wrapper or TOGETHER), str(self.program or binary()), "run", "-c", str(self.file)]
         env = {key: value for key, value in os.environ.items() if key != "JOURNAL_STREAM"}
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env={**env, **self.env}, cwd=self.folder, process_group=0)

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 
-from waiting import accepts, free_port, until
+from waiting import TOGETHER, accepts, free_port, until
 
 BINARY = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
@@ -67,7 +67,7 @@ class Mosquitto:
     def start(self):
         config = self._write()
         # A process group of its own: Ctrl-C on a terminal is for whoever started it, who then ends it in order.
-        self.process = subprocess.Popen([BINARY, "-c", str(config)], stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*TOGETHER, BINARY, "-c", str(config)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, process_group=0)
         until(self._up, 10, f"mosquitto on port {self.port}")
         return self

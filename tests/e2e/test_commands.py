@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Commands that are carried out: set of one point and of several, get, functions on the wire, where replies go."""
-import json
 import time
 
 import pytest
 from pymodbus.register_write_message import WriteSingleRegisterRequest
 
-from commanding import audit, gate, operator, operators, press, ready  # noqa: F401
+from commanding import audit, gate, operator, operators, press  # noqa: F401
 from operators import fresh_id, soon
-from recorder import parse
 from slave import TcpSlave
 from waiting import until
 

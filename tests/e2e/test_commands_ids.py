@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from commanding import again, audit, gate, operator, operators, press, ready, rows  # noqa: F401
+from commanding import again, gate, operator, operators, press, rows  # noqa: F401
 from operators import fresh_id, soon
 from waiting import until
 
@@ -49,8 +49,9 @@ def test_a_repeated_id_gets_the_stored_reply_and_touches_nothing(gate, again, op
     for target, payload in asked.items():
         assert_repeated(put(operator, target, payload), first[target])
     # Whatever the payload now.
-    for other in ({"id": "s", "value": 26}, {"id": "s", "value": 99}, {"id": "s"}, {"id": "s", "value": 1, "expires": 1},
-                  {"id": "s", "value": 25, "dry_run": True}, {"id": "s", "values": {"x0": 2}}):
+    for other in ({"value": 26}, {"value": 99}, {}, {"value": 1, "expires": 1}, {"value": 25, "dry_run": True},
+                  {"values": {"x0": 2}}):
+        other = {"id": "s", **other}
         assert_repeated(put(operator, "press/setpoint/set", other), first["press/setpoint/set"])
     assert press.wrote() == writes
 
@@ -70,7 +71,8 @@ def test_an_id_of_which_the_first_still_runs_is_a_duplicate(gate, operator, pres
     mark = operator.send("press/x0/set", {"id": "slow", "value": 1})
     until(lambda: press.holding(30) == [1], 10, "the write on its way")
     assert operator.ask("press/x0/set", {"id": "slow", "value": 2})["status"] == "duplicate"
-    text = operator.recorder.wait(lambda m: m.topic.endswith("/reply/press/x0") and b'"ok"' in m.payload, 10, since=mark)
+    text = operator.recorder.wait(lambda m: m.topic.endswith("/reply/press/x0") and b'"ok"' in m.payload, 10,
+                                  since=mark)
     press.sim.cmd("late t 1 off")
     assert json.loads(text.payload)["readback"] == 1
     assert_repeated(put(operator, "press/x0/set", {"id": "slow", "value": 3}), text.payload)

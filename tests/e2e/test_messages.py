@@ -6,7 +6,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from commanding import again, gate, operator, operators, press, ready  # noqa: F401
+from commanding import gate, operator, operators, press, ready  # noqa: F401
 from inifile import ini
 from mosquitto import Mosquitto
 from operators import Operator
@@ -63,7 +63,7 @@ def test_without_the_format_there_are_no_values(gate, press, broker, recorder):
 
 
 def test_all_values_come_once_after_each_connect_and_no_history(plc, broker, recorder, start, store):
-    gateway = start(ini(broker.url, store, plc.body(interval="1h", point="", device=""), mqtt={"format": "json, value"}))
+    gateway = start(ini(broker.url, store, plc.body(interval="1h"), mqtt={"format": "json, value"}))
     topic = "railhead/gw/value/press/level"
     recorder.wait(lambda m: m.topic == topic and m.payload == b"250", 10)
     broker.stop()

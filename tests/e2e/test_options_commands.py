@@ -6,7 +6,7 @@ import pytest
 
 import test_commands_refused
 import test_tls
-from commanding import gate, operator, operators, press, ready  # noqa: F401
+from commanding import gate, operator, operators, press  # noqa: F401
 from operators import soon
 from options import option
 from test_commands import Stubborn, stubborn_body

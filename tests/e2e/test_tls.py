@@ -49,7 +49,8 @@ class Secured(Mosquitto):
     def use(self, pair):
         """Takes this certificate and key from the next start on."""
         cert, key = pair
-        self.extra = "\n".join([f"listener {self.tls_port} 127.0.0.1", f"certfile {cert}", f"keyfile {key}", *self._more])
+        lines = [f"listener {self.tls_port} 127.0.0.1", f"certfile {cert}", f"keyfile {key}", *self._more]
+        self.extra = "\n".join(lines)
 
     def tls_url(self, host="localhost"):
         return f"mqtts://{host}:{self.tls_port}"

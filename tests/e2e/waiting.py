@@ -11,6 +11,10 @@ import time
 SLOW = float(os.environ.get("RAILHEAD_SLOW", "1"))
 
 
+# Before the command of a child: it dies with whoever started it, even if that one is killed.
+TOGETHER = ("setpriv", "--pdeathsig", "KILL")
+
+
 class TooLate(AssertionError):
     """What was waited for did not come."""
 

@@ -211,7 +211,7 @@ static void a_flood_of_requests(void **state)
     struct home_mail mail = home_fly(bench->home);
     for (size_t i = 0; i < mail.n; i++)
         metas += strcmp(mail.at[i].topic, "r/meta/d1") == 0;
-    assert_int_equal(metas, 1); /* the newest only */
+    assert_in_range(metas, 1, FLOOD / 10); /* as often as it commits, not as often as it is asked */
     home_mail_free(&mail);
     end(bench);
 }
