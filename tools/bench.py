@@ -40,6 +40,11 @@ path = {store}
 """
 
 
+# The wait counts from the publish: at 9600 baud a transaction of 100 registers lasts a quarter of a second, and the
+# few ms of the broker hardly show.
+COMMAND_WAIT_AT_MOST = 1.10
+
+
 def character_s(baud):
     return 10 / baud  # 8N1
 
@@ -188,6 +193,37 @@ def measure_urgent(folder, broker, count):
     return {"urgent_p50_ms": delays[len(delays) // 2] * 1000, "urgent_p95_ms": delays[int(len(delays) * 0.95)] * 1000}
 
 
+COMMANDED = """\
+[line bus]
+port = {port}
+baud = {baud}
+mode = 8N1
+[devices]
+meter = bus 1 - interval=fastest writes=allow
+[points meter]
+limit = holding 200 u16 writable
+"""
+
+
+def measure_command(folder, broker, baud, count):
+    """How long a command waits on a line that is read as fast as it can be: from the publish to the first byte of
+    the write on the wire, as a share of the longest transaction of that line."""
+    points = "".join(f"r{n} = holding {n} u16\n" for n in range(REGISTERS))
+    with Run(folder, broker, baud, {1: ["holding 0..99 const 1", "holding 200 const 0"]}, COMMANDED + points) as run, \
+            Recorder(broker.port, "railhead/#", qos=0) as recorder:
+        recorder.wait_status("online", 20)
+        recorder.wait_count("data", 2, 20)
+        waits = []
+        for value in range(1, count + 1):
+            mark, asked = recorder.mark(), time.monotonic()
+            recorder.publish("railhead/bench/cmd/meter/limit/set", str(value))
+            recorder.wait(lambda message: message.topic.endswith("/reply/meter/limit"), 10, since=mark)
+            written = [entry for entry in run.asked() if entry.function == 6]
+            waits.append(written[-1].start - asked)
+    waits.sort()
+    return {"command_wait": waits[int(len(waits) * 0.95)] / transaction_s(baud, REGISTERS)}
+
+
 def medians(runs):
     return {key: statistics.median(run[key] for run in runs if key in run) for key in runs[0]}
 
@@ -201,6 +237,7 @@ LABELS = [
     ("disk_bytes_per_reading", "bytes to the device per reading", "{:.1f}", ""),
     ("store_bytes_per_reading", "of these, counted by the store", "{:.1f}", ""),
     ("syncs_per_reading", "syncs per reading", "{:.5f}", ""),
+    ("command_wait", "a write waits for the line, p95, in transactions", "{:.2f}", f"<= {COMMAND_WAIT_AT_MOST} at 9600"),
     ("idle_cpu_percent", "idle CPU, %", "{:.3f}", ""),
     ("urgent_p50_ms", "urgent: last wire byte -> subscriber, p50 ms", "{:.2f}", ""),
     ("urgent_p95_ms", "urgent: last wire byte -> subscriber, p95 ms", "{:.2f}", ""),
@@ -219,6 +256,8 @@ def missed(figures):
             found.append(f"{baud} baud: RssAnon {values['rss_anon_kib']:.0f} KiB, at most {ANON_KIB_AT_MOST}")
         if values["rss_kib"] > RSS_KIB_AT_MOST:
             found.append(f"{baud} baud: RSS {values['rss_kib']:.0f} KiB, at most {RSS_KIB_AT_MOST}")
+    if figures["lines"][9600]["command_wait"] > COMMAND_WAIT_AT_MOST:
+        found.append(f"9600 baud: a write waited {figures['lines'][9600]['command_wait']:.2f} transactions")
     return found
 
 
@@ -236,7 +275,8 @@ def measure(folder, runs, short):
         lines = {}
         for baud in RATES:
             seconds = (6 if baud == 9600 else 4) if short else 15
-            lines[baud] = medians([measure_line(folder, broker, baud, seconds) for _ in range(runs)])
+            lines[baud] = medians([{**measure_line(folder, broker, baud, seconds),
+                                    **measure_command(folder, broker, baud, 12 if short else 40)} for _ in range(runs)])
         either = medians([{**measure_idle(folder, broker, 3 if short else 10),
                            **measure_urgent(folder, broker, 60 if short else 200)} for _ in range(runs)])
     return {"registers": REGISTERS, "runs": runs, "turnaround_ms": TURNAROUND_S * 1000, "lines": lines,
