@@ -80,31 +80,36 @@ static bool yes_or_no(const char *word, bool *ret_yes)
     return false;
 }
 
-/* crc:width,poly,init,refin,refout,xorout */
-static bool parse_crc(const struct rh_option_value *value, char *word, struct rh_uart_checksum *checksum)
+/* The six members of crc:…, as numbers and as yes or no. */
+static bool read_crc(char *word, struct rh_uart_checksum *checksum)
 {
-    uint64_t numbers[4] = {0};
-    char *next = NULL, *parts[6];
+    static const size_t places[] = {0, 1, 2, 5};
+    uint64_t numbers[RH_COUNT(places)] = {0};
+    char *next = NULL, *parts[7];
     size_t n = 0;
-    for (char *part = strtok_r(word + strlen(CRC_PREFIX), ",", &next); part && n < 6;
+    for (char *part = strtok_r(word, ",", &next); part && n < RH_COUNT(parts);
          part = strtok_r(NULL, ",", &next))
         parts[n++] = part;
-    static const int places[] = {0, 1, 2, 5};
-    bool good = n == 6 && (next == NULL || *next == '\0');
+    bool good = n == 6;
     for (size_t i = 0; i < RH_COUNT(places) && good; i++)
         good = rh_parse_uint(parts[places[i]], &numbers[i]) == 0 && numbers[i] <= UINT32_MAX;
     good = good && yes_or_no(parts[3], &checksum->crc.refin) && yes_or_no(parts[4], &checksum->crc.refout);
-    if (!good || numbers[0] < 8 || numbers[0] > 32)
-        return rh_uart_wrong(value, NULL,
-                             "must be crc:width,poly,init,refin,refout,xorout with a width of 8 to 32, as "
-                             "crc:16,0x1021,0xFFFF,no,no,0");
-    checksum->sum = RH_UART_SUM_CRC;
     checksum->width = (unsigned)numbers[0];
     checksum->crc.poly = (uint32_t)numbers[1];
     checksum->crc.init = (uint32_t)numbers[2];
     checksum->crc.xorout = (uint32_t)numbers[3];
+    return good && checksum->width >= 8 && checksum->width <= 32;
+}
+
+/* crc:width,poly,init,refin,refout,xorout */
+static bool parse_crc(const struct rh_option_value *value, char *word, struct rh_uart_checksum *checksum)
+{
+    checksum->sum = RH_UART_SUM_CRC;
     checksum->form = RH_UART_FORM_BE;
-    return true;
+    return read_crc(word + strlen(CRC_PREFIX), checksum) ||
+           rh_uart_wrong(value, NULL,
+                         "must be crc:width,poly,init,refin,refout,xorout with a width of 8 to 32, as "
+                         "crc:16,0x1021,0xFFFF,no,no,0");
 }
 
 static bool parse_algorithm(const struct rh_option_value *value, char *word,
@@ -152,7 +157,20 @@ static bool parse_form(const char *word, struct rh_uart_checksum *checksum)
     return false;
 }
 
-/* The words behind the algorithm, in pairs. */
+/* "over A..B" or "at POS" */
+static bool parse_pair(const struct rh_option_value *value, const char *key, char *word,
+                       struct rh_uart_checksum *checksum)
+{
+    bool place = strcmp(key, "at") == 0 && checksum->sum != RH_UART_SUM_ZERO;
+    if (strcmp(key, "over") != 0 && !place)
+        return rh_uart_wrong(value, NULL, "\"%s\" does not belong here", key);
+    if (place ? parse_place(word, &checksum->at) : parse_over(word, checksum))
+        return true;
+    return rh_uart_wrong(value, NULL, "%s %s: must be %s", key, word,
+                         place ? "a place as -2" : "a range as 0..-3");
+}
+
+/* The words behind the algorithm, in pairs; the form first, for the size decides where it stands. */
 static bool parse_rest(const struct rh_option_value *value, char **words, size_t n,
                        struct rh_uart_checksum *checksum)
 {
@@ -164,16 +182,9 @@ static bool parse_rest(const struct rh_option_value *value, char **words, size_t
     checksum->from = 0;
     checksum->to = checksum->sum == RH_UART_SUM_ZERO ? -1 : -size - 1;
     checksum->at = -size;
-    for (size_t i = 0; i < n; i += 2) {
-        bool place = strcmp(words[i], "at") == 0 && checksum->sum != RH_UART_SUM_ZERO;
-        if (strcmp(words[i], "as") == 0)
-            continue;
-        if (strcmp(words[i], "over") != 0 && !place)
-            return rh_uart_wrong(value, NULL, "\"%s\" does not belong here", words[i]);
-        if (place ? !parse_place(words[i + 1], &checksum->at) : !parse_over(words[i + 1], checksum))
-            return rh_uart_wrong(value, NULL, "%s %s: must be %s", words[i], words[i + 1],
-                                 place ? "a place as -2" : "a range as 0..-3");
-    }
+    for (size_t i = 0; i < n; i += 2)
+        if (strcmp(words[i], "as") != 0 && !parse_pair(value, words[i], words[i + 1], checksum))
+            return false;
     return true;
 }
 

@@ -55,27 +55,36 @@ static void heard(struct rh_link *link, uint32_t d, uint32_t group, int64_t time
     link->sink->heard(link->sink->context, d);
 }
 
+/* What a frame of a group means to its device; false if the device does not wait for it. */
+static bool accept(struct rh_link *link, uint32_t d, uint32_t group, bool asked, bool last, int64_t time_us)
+{
+    const struct rh_device_conf *device = &link->conf->devices[d];
+    if (rh_uart_unasked(device, group)) {
+        heard(link, d, group, time_us);
+        return true;
+    }
+    if (asked && last && rh_uart_request_number(device, group) == link->exchange.request)
+        link->exchange.answered = true;
+    return asked;
+}
+
 /* True if the device takes the frame. */
 static bool offer(struct rh_link *link, uint32_t d, const struct rh_uart_frame *frame)
 {
     const struct rh_device_conf *device = &link->conf->devices[d];
+    const struct rh_uart_device *options = device->options;
     bool asked = link->exchange.device == d && !link->exchange.answered;
     if (!asked && !link->units[d].listens)
         return false;
     bool last = asked && ends_answer(link, device, frame);
     int group = rh_uart_decode_group(&link->decoder, device, frame);
     if (group < 0) {
-        const struct rh_uart_device *options = device->options;
-        link->exchange.answered = link->exchange.answered || (last && options->until);
+        if (last && options->until) /* the line that ends an answer need hold no value */
+            link->exchange.answered = true;
         return false;
     }
-    bool unasked = rh_uart_unasked(device, (uint32_t)group);
-    if (!unasked && !asked)
+    if (!accept(link, d, (uint32_t)group, asked, last, frame->time_us))
         return false;
-    if (unasked)
-        heard(link, d, (uint32_t)group, frame->time_us);
-    else if (rh_uart_request_number(device, (uint32_t)group) == link->exchange.request)
-        link->exchange.answered = link->exchange.answered || last;
     hand_over(link, device, (uint32_t)group, frame);
     return true;
 }

@@ -289,30 +289,35 @@ enum rh_quality rh_uart_value_of_text(const struct rh_point *point, struct rh_ua
 
 /* ---- dddmm.mmmm ---- */
 
+/* dddmm.mmmm in units of 10^-9 degrees, rounded; false if it is no such number, or beyond `most` degrees. */
+static bool nano_degrees(const struct decimal *decimal, uint64_t most, uint64_t *ret_nano)
+{
+    uint64_t unit = 1;
+    if (decimal->whole.negative || decimal->digits > 15 || decimal->exponent > 0 || decimal->exponent < -9)
+        return false;
+    for (int i = decimal->exponent; i < 0; i++)
+        unit *= 10;
+    uint64_t degrees = decimal->whole.magnitude / (unit * 100);
+    uint64_t minutes = decimal->whole.magnitude % (unit * 100);
+    uint64_t nano_minutes = minutes * (UINT64_C(1000000000) / unit);
+    *ret_nano = degrees * 1000000000 + (nano_minutes + 30) / 60;
+    return minutes < unit * 60 && *ret_nano <= most * 1000000000;
+}
+
 enum rh_quality rh_uart_value_of_latlon(const struct rh_point *point, struct rh_uart_slice degrees,
                                         struct rh_uart_slice hemisphere, struct rh_value *ret_value)
 {
     struct decimal decimal;
-    uint64_t unit = 1;
+    struct rh_whole nano = {0};
+    uint8_t side = hemisphere.len == 1 ? hemisphere.bytes[0] : 0;
     degrees = rh_uart_trim(degrees);
     if (degrees.len == 0)
         return RH_NA;
-    if (read_decimal(degrees, &decimal) != degrees.len || decimal.whole.negative || decimal.digits > 15 ||
-        decimal.exponent > 0 || decimal.exponent < -9 || hemisphere.len != 1 ||
-        !memchr("NSEW", hemisphere.bytes[0], 4))
+    if (read_decimal(degrees, &decimal) != degrees.len || !memchr("NSEW", side, 4) ||
+        !nano_degrees(&decimal, side == 'N' || side == 'S' ? 90 : 180, &nano.magnitude))
         return RH_INVALID;
-    for (int i = decimal.exponent; i < 0; i++)
-        unit *= 10;
-    uint64_t whole = decimal.whole.magnitude / (unit * 100), minutes = decimal.whole.magnitude % (unit * 100);
-    bool lat = hemisphere.bytes[0] == 'N' || hemisphere.bytes[0] == 'S';
-    if (minutes >= unit * 60 || whole > (lat ? 90 : 180))
-        return RH_INVALID;
-    /* minutes / unit / 60 * 10^9, rounded: exact in integers, for unit is at most 10^9 */
-    uint64_t nano = minutes * (UINT64_C(1000000000) / unit);
-    struct rh_whole value = {whole * 1000000000 + (nano + 30) / 60,
-                             hemisphere.bytes[0] == 'S' || hemisphere.bytes[0] == 'W'};
-    value.negative = value.negative && value.magnitude > 0;
-    return rh_uart_value_of_number(point, value, -9, ret_value);
+    nano.negative = (side == 'S' || side == 'W') && nano.magnitude > 0;
+    return rh_uart_value_of_number(point, nano, -9, ret_value);
 }
 
 /* ---- bytes ---- */

@@ -56,3 +56,20 @@ double rh_device_stats_turnaround_ms(const struct rh_device_stats *stats, double
     }
     return -1;
 }
+
+const char *rh_poll_failure_text(enum rh_poll_outcome outcome)
+{
+    switch (outcome) {
+    case RH_POLL_GARBAGE:
+        return "only damaged answers; asked again every 10 s at most";
+    case RH_POLL_EXCEPTION:
+        return "the gateway in front of it says that it does not answer; asked again every 10 s at most";
+    case RH_POLL_OK:
+    case RH_POLL_TIMEOUT:
+    case RH_POLL_CLOSED:
+    case RH_POLL_NOTHING:
+    case RH_POLL_LOST:
+        break;
+    }
+    return "no answer; asked again every 10 s at most";
+}

@@ -22,6 +22,9 @@ struct rh_device_stats {
     rh_counter turnaround[RH_TURNAROUND_BUCKETS]; /* bucket i: up to 0.1 ms * 1.25^i */
 };
 
+/* Why a device counts as offline, for people. */
+const char *rh_poll_failure_text(enum rh_poll_outcome outcome);
+
 /* Counts one finished transaction. */
 void rh_device_stats_add(struct rh_device_stats *stats, enum rh_poll_outcome outcome,
                          const struct rh_poll_result *result, int64_t now_us);

@@ -132,3 +132,10 @@ void rh_message_meta(struct rh_text *text, const char *gateway, const struct rh_
     }
     rh_text_put(text, "}}");
 }
+
+void rh_message_device(struct rh_text *text, const struct rh_device_conf *device)
+{
+    rh_text_put(text, device->name);
+    if (*device->address)
+        rh_text_printf(text, " (address %s)", device->address);
+}

@@ -26,6 +26,9 @@ void rh_message_offline(struct rh_text *text, const struct rh_status *status, co
 /* The number of `"session":N` in a status message, -1 if there is none. Bytes from outside. */
 int64_t rh_message_session(const void *payload, size_t len);
 
+/* "m07 (address 7)", or "gps" where there is no address; for the log. */
+void rh_message_device(struct rh_text *text, const struct rh_device_conf *device);
+
 /* What a device is and what its points are; for people and programs that find it on the broker. */
 void rh_message_meta(struct rh_text *text, const char *gateway, const struct rh_device_conf *device);
 

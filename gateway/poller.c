@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "gateway/backoff.h"
 #include "gateway/execute.h"
+#include "gateway/messages.h"
 #include "gateway/outlet.h"
 #include "gateway/schedule.h"
 #include "gateway/thread.h"
@@ -74,17 +75,25 @@ static void show_states(struct rh_poller *poller)
     rh_gauge_set(&poller->view.devices_online, online);
 }
 
-static void device_online(struct rh_poller *poller, uint32_t d)
+static void tell_device(struct rh_poller *poller, enum rh_log_level level, uint32_t d, const char *what)
 {
     const struct rh_device_conf *device = &poller->line->devices[d];
-    int64_t away_s = (rh_mono_us() - poller->offline_us[d]) / 1000000;
+    char who[2 * RH_NAME_MAX];
+    struct rh_text text;
 
-    if (poller->offline_us[d] == 0)
-        rh_log_device(RH_LOG_NOTICE, poller->part, device->name, "%s (address %s) answers", device->name,
-                      device->address);
-    else
-        rh_log_device(RH_LOG_NOTICE, poller->part, device->name, "%s (address %s) answers again after %lld s",
-                      device->name, device->address, (long long)away_s);
+    rh_text_init(&text, who, sizeof(who));
+    rh_message_device(&text, device);
+    rh_log_device(level, poller->part, device->name, "%s %s", who, what);
+}
+
+static void device_online(struct rh_poller *poller, uint32_t d)
+{
+    int64_t away_s = (rh_mono_us() - poller->offline_us[d]) / 1000000;
+    char what[64] = "answers";
+
+    if (poller->offline_us[d] != 0)
+        snprintf(what, sizeof(what), "answers again after %lld s", (long long)away_s);
+    tell_device(poller, RH_LOG_NOTICE, d, what);
     poller->offline_us[d] = 0;
     rh_outlet_state(&poller->outlet, d, true);
     show_states(poller);
@@ -92,10 +101,10 @@ static void device_online(struct rh_poller *poller, uint32_t d)
 
 static void device_offline(struct rh_poller *poller, uint32_t d, const char *why)
 {
-    const struct rh_device_conf *device = &poller->line->devices[d];
+    char what[128];
 
-    rh_log_device(RH_LOG_WARNING, poller->part, device->name, "%s (address %s) is offline: %s", device->name,
-                  device->address, why);
+    snprintf(what, sizeof(what), "is offline: %s", why);
+    tell_device(poller, RH_LOG_WARNING, d, what);
     poller->offline_us[d] = rh_mono_us();
     rh_outlet_offline(&poller->outlet, d);
     show_states(poller);
@@ -155,30 +164,13 @@ static void tell_points(struct rh_poller *poller, const struct rh_block *block, 
         push_quality(poller, block, RH_EXCEPTION, result->exception);
 }
 
-static const char *failure_text(enum rh_poll_outcome outcome)
-{
-    switch (outcome) {
-    case RH_POLL_GARBAGE:
-        return "only damaged answers; asked again every 10 s at most";
-    case RH_POLL_EXCEPTION:
-        return "the gateway in front of it says that it does not answer; asked again every 10 s at most";
-    case RH_POLL_OK:
-    case RH_POLL_TIMEOUT:
-    case RH_POLL_CLOSED:
-    case RH_POLL_NOTHING:
-    case RH_POLL_LOST:
-        break;
-    }
-    return "no answer; asked again every 10 s at most";
-}
-
 static void tell_event(struct rh_poller *poller, const struct rh_block *block, enum rh_poll_outcome outcome,
                        const struct rh_poll_result *result, enum rh_poll_event event)
 {
     if (event == RH_EVENT_ONLINE)
         device_online(poller, block->device);
     else if (event == RH_EVENT_OFFLINE)
-        device_offline(poller, block->device, failure_text(outcome));
+        device_offline(poller, block->device, rh_poll_failure_text(outcome));
     else if (event == RH_EVENT_UNSUPPORTED)
         rh_log_device(RH_LOG_WARNING, poller->part, poller->line->devices[block->device].name,
                       "%s refuses %s (exception %u); asked again every 10 min",

@@ -40,7 +40,7 @@ static void arrived(void *context, const struct rh_arrival *arrival)
     if (strcmp(arrival->topic, uplink->status_topic) != 0)
         return;
     int64_t number = rh_message_session(arrival->payload, arrival->len);
-    if (arrival->retain || number == uplink->status.session)
+    if (number == uplink->status.session)
         return;
     if (number > uplink->status.session)
         rh_log(RH_LOG_WARNING, "mqtt", "another client writes on %s: is this gateway's name taken twice?",

@@ -108,6 +108,7 @@ static void connected(struct rh_uplink *uplink)
     rh_log(RH_LOG_NOTICE, "mqtt", "connected to %s with MQTT %s as %s", rh_uplink_broker(uplink)->url,
            uplink->info.version >= 5 ? "5" : "3.1.1", uplink->info.client_id);
     uplink->told_away = false;
+    uplink->told_outcomes = 1U << RH_CONNECT_UNREACHABLE; /* what follows a lost link is no news */
     rh_backoff_reset(&uplink->backoff);
     rh_count(&uplink->view.connects, 1);
     rh_gauge_set(&uplink->view.mqtt_version, uplink->info.version);
@@ -118,9 +119,10 @@ static void not_connected(struct rh_uplink *uplink, enum rh_connect_outcome outc
 {
     int64_t pause_us = rh_backoff_next(&uplink->backoff, outcome == RH_CONNECT_CREDENTIALS ? 4 : 1);
 
-    if (!uplink->told_away)
+    if (!uplink->told_away || !(uplink->told_outcomes & 1U << outcome))
         rh_log(RH_LOG_WARNING, "mqtt", "%s: %s; readings are kept, trying again",
                rh_uplink_broker(uplink)->url, uplink->info.why);
+    uplink->told_outcomes |= 1U << outcome;
     if (uplink->options.mqtt->n_brokers > 1) { /* the next of the list, by a session of its own */
         uplink->broker = (uplink->broker + 1) % uplink->options.mqtt->n_brokers;
         rh_session_free(uplink->session);

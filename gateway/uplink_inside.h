@@ -32,14 +32,15 @@ struct rh_uplink {
     struct rh_status status;
     struct rh_connect_info info;
     struct rh_backoff backoff;
-    size_t broker;         /* of the list */
-    uint64_t told_refused; /* refusals that are in the log */
-    int64_t refused_us;    /* when the next may be said */
-    bool told_away;        /* the broker's absence is in the log */
-    bool told_storage;     /* so is a failing store */
-    bool birth_due;        /* somebody else wrote on our status topic */
-    int64_t connect_us;    /* when to try next */
-    int64_t birth_us;      /* when the birth may be said again */
+    size_t broker;          /* of the list */
+    uint64_t told_refused;  /* refusals that are in the log */
+    int64_t refused_us;     /* when the next may be said */
+    unsigned told_outcomes; /* bits of enum rh_connect_outcome that are in the log since the last connect */
+    bool told_away;         /* the broker's absence is in the log */
+    bool told_storage;      /* so is a failing store */
+    bool birth_due;         /* somebody else wrote on our status topic */
+    int64_t connect_us;     /* when to try next */
+    int64_t birth_us;       /* when the birth may be said again */
     char status_topic[RH_TOPIC_MAX];
     char password[PASSWORD_BYTES];
     char birth[STATUS_BYTES], will[STATUS_BYTES];

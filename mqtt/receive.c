@@ -8,6 +8,7 @@
 #include <MQTTClient.h>
 #include <string.h>
 
+#include "mqtt/request.h"
 #include "mqtt/verdict.h"
 
 #define QUEUED_MAX 256
@@ -34,13 +35,17 @@ static const char *response_topic(const MQTTClient_message *message, char buffer
     return buffer;
 }
 
+/* A longer one is refused for its length, for which its beginning will do: it must not crowd out others. */
+#define PAYLOAD_KEPT_MAX ((size_t)RH_REQUEST_BYTES_MAX + 1)
+
 static void take(struct rh_session *session, const char *topic, const MQTTClient_message *message)
 {
     char response[RH_TOPIC_MAX];
     struct rh_arrival arrival = {
         .topic = topic,
         .payload = message->payload,
-        .len = (size_t)message->payloadlen,
+        .len =
+            (size_t)message->payloadlen < PAYLOAD_KEPT_MAX ? (size_t)message->payloadlen : PAYLOAD_KEPT_MAX,
         .qos = message->qos,
         .retain = message->retained,
         .dup = message->dup,

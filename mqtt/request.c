@@ -268,6 +268,20 @@ static enum rh_command_code take_object(json_t *root, struct rh_request *request
 
 /* ---- the two forms ---- */
 
+/* Of an object that was refused before its keys were looked at: what the refusal can name. */
+static void take_names(const char *text, size_t len, struct rh_request *request)
+{
+    char nowhere[1];
+    const struct why ignored = {nowhere, sizeof(nowhere)};
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    const json_t *id = json_object_get(root, "id"), *by = json_object_get(root, "by");
+    if (id)
+        (void)take_id(id, request, &ignored);
+    if (by)
+        (void)take_by(by, request, &ignored);
+    json_decref(root);
+}
+
 static enum rh_command_code parse_object(const char *text, size_t len, struct rh_request *request,
                                          const struct why *why)
 {
@@ -276,12 +290,12 @@ static enum rh_command_code parse_object(const char *text, size_t len, struct rh
     rh_text_init(&prepared, buffer, sizeof(buffer));
     request->json = true;
     enum rh_command_code code = prepare(text, len, &prepared, why);
-    if (code != RH_CODE_NONE)
-        return code;
-    rh_assert(!prepared.cut);
-    json_t *root = load(prepared.at, prepared.len, &code, why);
+    rh_assert(code != RH_CODE_NONE || !prepared.cut);
+    json_t *root = code == RH_CODE_NONE ? load(prepared.at, prepared.len, &code, why) : NULL;
     if (root)
         code = take_object(root, request, why);
+    else
+        take_names(text, len, request);
     json_decref(root);
     return code;
 }

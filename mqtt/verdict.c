@@ -110,20 +110,33 @@ void rh_verdict_advance(struct rh_session *session, int64_t now_us)
     }
 }
 
+static bool is_birth(const struct rh_session *session, const struct rh_arrival *arrival)
+{
+    return session->birth && arrival->len == strlen(session->birth) &&
+           memcmp(arrival->payload, session->birth, arrival->len) == 0;
+}
+
+static void note_echo(struct rh_session *session, const struct rh_arrival *arrival)
+{
+    if (session->echoed)
+        return;
+    session->echoed = true;
+    session->echo_retain = arrival->retain;
+    session->echo_qos = arrival->qos;
+}
+
 /* Copies of the own status: the birth is the echo; older ones that come before it, and what comes when this
- * session ends, say nothing new. */
+ * session ends, say nothing new. Asked for the retained copy, the broker may show somebody else's: it was
+ * written after the birth, answers the question as well, and the owner is told. */
 bool rh_verdict_takes(struct rh_session *session, const struct rh_arrival *arrival)
 {
     if (strcmp(arrival->topic, session->options.status_topic) != 0)
         return false;
-    bool echo = session->birth && arrival->len == strlen(session->birth) &&
-                memcmp(arrival->payload, session->birth, arrival->len) == 0;
-    if (echo && !session->echoed) {
-        session->echoed = true;
-        session->echo_retain = arrival->retain;
-        session->echo_qos = arrival->qos;
-    }
-    return echo || session->leaving || session->state != RH_SESSION_READY;
+    bool echo = is_birth(session, arrival);
+    bool foreign = !echo && arrival->retain && session->phase == RH_VERDICT_ASKED && !session->leaving;
+    if (echo || foreign)
+        note_echo(session, arrival);
+    return !foreign && (echo || session->leaving || session->state != RH_SESSION_READY);
 }
 
 void rh_verdict_begin(struct rh_session *session, int64_t now_us)

@@ -345,3 +345,30 @@ def test_other_verbs_are_refused_unless_allowed(gate, operator, verb):
     assert reply["code"] in ("unknown", "read-only")
     operator.ask("gateway/ping")
     assert not [line for line in gateway.lines(before) if "reload" in line and "configuration" in line]
+
+
+def test_points_of_one_write_share_its_fate_and_each_is_judged(gate, operator, press, recorder):
+    gate()
+    recorder.wait_reading("press", "x0")
+    press.sim.cmd("drop t 1 on")
+    mark = operator.send("press/set", {"id": "lost", "values": {"x0": 1, "x1": 2, "x2": 3, "mode": "manual"}})
+    until(lambda: press.holding(30, 3) == [1, 2, 3], 10, "the write")
+    press.sim.cmd("drop t 1 off")
+    values = operator.reply("press/set", mark, "lost")["values"]
+    for name, value in {"x0": 1, "x1": 2, "x2": 3}.items():
+        assert values[name]["status"] == "ok" and values[name]["readback"] == value, values
+    press.sim.cmd("exception t 1 holding 31 4")
+    values = operator.ask("press/set", {"id": "no", "values": {"x0": 5, "x1": 6, "x2": 7, "relay": 1}})["values"]
+    assert [values[name].get("code") for name in ("x0", "x1", "x2")] == ["exception-4"] * 3, values
+    assert values["relay"]["status"] == "rejected"
+
+
+def test_what_reads_back_wrong_stops_the_rest_of_the_command(gate, operator, recorder):
+    with Stubborn({0}, {0: 7}) as slave:
+        gate(rest=stubborn_body(slave, "verify") + "other = holding 9 u16 writable\n")
+        recorder.wait_reading("odd", "level")
+        values = operator.ask("odd/set", {"id": "v", "values": {"level": 9, "other": 1}})["values"]
+        assert (values["level"]["status"], values["level"]["code"]) == ("failed", "verify")
+        assert values["other"]["status"] == "rejected", values
+        assert operator.ask("odd/other/get")["readback"] == 0
+        operator.check()

@@ -73,7 +73,7 @@ static void open_rig(struct rig *rig, const char *devices, const char *profile)
     tcgetattr(rig->far, &raw);
     cfmakeraw(&raw);
     tcsetattr(rig->far, TCSANOW, &raw);
-    strcpy(rig->folder, "/tmp/railhead-uart-XXXXXX");
+    snprintf(rig->folder, sizeof rig->folder, "/tmp/railhead-uart-XXXXXX");
     assert_non_null(mkdtemp(rig->folder));
     uart_write(rig->folder, "own.ini", profile);
     snprintf(site, sizeof site,

@@ -52,7 +52,7 @@ static inline bool uart_bench_open(struct uart_bench *bench, const char *profile
     char site[512], profiles[300], path[64];
     bool text = strchr(profile, '\n') != NULL;
     memset(bench, 0, sizeof *bench);
-    strcpy(bench->folder, "/tmp/railhead-uart-XXXXXX");
+    snprintf(bench->folder, sizeof bench->folder, "/tmp/railhead-uart-XXXXXX");
     rh_assert(mkdtemp(bench->folder));
     if (text)
         uart_write(bench->folder, "own.ini", profile);

@@ -70,6 +70,12 @@ static void expect_next(struct bench *bench, const struct rh_command *command, u
         assert_int_equal(answer.reading.value.i64, command->values[i].value.i64);
 }
 
+static void expect_answers(struct bench *bench, const struct rh_command *command, uint64_t serial)
+{
+    for (uint16_t i = 0; i < command->n; i++)
+        expect_next(bench, command, serial, i);
+}
+
 static void each_once(void **state)
 {
     struct bench *bench = bench_new();
@@ -97,8 +103,7 @@ static void each_once(void **state)
             rh_execute_due(bench->execute, rh_mono_us()))
             continue;
         for (; checked < n; checked++)
-            for (uint16_t i = 0; i < asked[checked].n; i++)
-                expect_next(bench, &asked[checked], checked + 1, i);
+            expect_answers(bench, &asked[checked], checked + 1);
     }
     bench_take(bench);
     assert_int_equal(bench->n_got, 0); /* nothing is left over */

@@ -54,7 +54,7 @@ static void the_echo_opens_it(void **state)
     rh_fence_step(&fence, NULL, "r", SECOND);
     rh_fence_step(&fence, NULL, "r", SECOND);
     assert_int_equal(published, 2); /* until it is taken, then no more */
-    strcpy(first, sent);
+    snprintf(first, sizeof(first), "%s", sent);
     rh_fence_arrived(&fence, first, strlen(first) - 1);
     rh_fence_arrived(&fence, "something else", 14);
     assert_false(fence.passed);

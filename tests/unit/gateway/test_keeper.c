@@ -128,7 +128,7 @@ static void values_when_somebody_is_there(void **state)
     await_readings(bench, 2);
     assert_false(take(bench)); /* nobody is there: the values wait in memory */
     rh_gauge_set(&bench->connected, 1);
-    rh_keeper_refresh_values(bench->keeper);
+    rh_bell_ring(rh_keeper_bell(bench->keeper));
     await_value(bench);
     assert_string_equal(bench->topic, "r/value/d0/p0");
     assert_string_equal(bench->payload, "5");

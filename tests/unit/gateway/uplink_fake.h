@@ -82,10 +82,9 @@ enum rh_session_state rh_session_state(const struct rh_session *session)
 }
 
 static void say(void (*arrival)(void *context, const struct rh_arrival *arrival), void *context,
-                const char *payload, bool retain)
+                const char *payload)
 {
-    const struct rh_arrival message = {
-        .topic = "r/status", .payload = payload, .len = strlen(payload), .retain = retain};
+    const struct rh_arrival message = {.topic = "r/status", .payload = payload, .len = strlen(payload)};
 
     arrival(context, &message);
 }
@@ -98,10 +97,9 @@ enum rh_session_state rh_session_step(struct rh_session *session, int wait_ms,
     (void)wait_ms;
     if (session_state == RH_SESSION_UNSURE)
         session_state = RH_SESSION_READY;
-    say(arrival, context, "{\"state\":\"online\",\"session\":7}", false); /* our own */
-    say(arrival, context, "{\"state\":\"online\",\"session\":8}", true);
+    say(arrival, context, "{\"state\":\"online\",\"session\":7}"); /* our own */
     if (atomic_exchange(&foreign, false))
-        say(arrival, context, "{\"state\":\"offline\",\"session\":6}", false);
+        say(arrival, context, "{\"state\":\"offline\",\"session\":6}");
     return session_state;
 }
 
