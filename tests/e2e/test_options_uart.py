@@ -26,7 +26,8 @@ NMEA = 'start = "$"\nchecksum = nmea'
 PLACE = "GGA,1,5230.88855,N,01327.85591,W"
 
 ROWS = [
-    Row("start", "text", b"noise$12\n", {"with": ('start = "$"', "raw", {"$12"}), "without": ("", "raw", {"noise$12"})}),
+    Row("start", "text", b"noise$12\n", {
+        "with": ('start = "$"', "raw", {"$12"}), "without": ("", "raw", {"noise$12"})}),
     Row("start", "several", b"a!1\na$2\n", {
         "both": ('start = "$", "!"', "raw", {"!1", "$2"}), "one": ('start = "$"', "raw", {"$2"})}),
     Row("end", "text", b"7;\n", {"with": ('end = ";"', "raw", {"7"}), "without": ("", "raw", {"7;"})}),
@@ -64,7 +65,7 @@ ROWS = [
     Row("checksum", "hex", b"12*03\n12*04\n", {
         "with": ("checksum = xor8 over 0..1 at 3 as hex2", "cols 0-1 u8", {12}),
         "low": ("checksum = neg-sum8 over 0..1 at 3 as hex2", "cols 0-1 u8", NOTHING)}),
-    Row("checksum", "crc", bytes.fromhex("02070000 02074112 0207 1241"), {
+    Row("checksum", "crc", bytes.fromhex("02630000 02074112 02641241"), {
         "modbus": ("start = 02\nlength = 4\nchecksum = crc16-modbus", "bytes 1 u8", {7}),
         "own": ("start = 02\nlength = 4\nchecksum = crc:16,0x8005,0xFFFF,yes,yes,0 as u16le", "bytes 1 u8", {7}),
         "other": ("start = 02\nlength = 4\nchecksum = crc16-kermit", "bytes 1 u8", NOTHING)}),
@@ -163,12 +164,13 @@ def asked(name, player, keys, point="raw", line="", interval="100ms"):
 
 @option("device", "request")
 def test_the_request(broker, recorder, start, store):
+    """What the device is asked, with its address, and nothing where it speaks unasked."""
     with Player(answer=lambda _request, _n: b"asked\n") as one, Player(push=b"unasked\n") as two:
-        start(ini(broker.url, store, asked("one", one, 'request = "MEAS?\\n"') +
+        start(ini(broker.url, store, asked("one", one, 'address = 7\nrequest = "{address}M?\\n"') +
                   asked("two", two, "", interval="fastest")))
         recorder.wait_reading("one", "v", value="asked")
         recorder.wait_reading("two", "v", value="unasked")
-        assert set(one.heard.split(b"MEAS?\n")) == {b""} and two.heard == b""
+        assert set(one.heard.split(b"7M?\n")) == {b""} and two.heard == b""
 
 
 @option("device", "reply")
@@ -234,13 +236,28 @@ def test_what_is_sent_when_the_port_is_opened(broker, recorder, start, store):
         assert not recorder.readings("untold")
 
 
+@option("device", "interval")
+@option("points", "every")
+def test_a_sensor_that_pushes_is_read_as_often_as_asked_for(broker, recorder, start, store):
+    with Player(push=b"1\n") as player:
+        devices = "".join(f"[device {name}]\nline = mast\n{keys}\n[points {name}]\nv = raw u8 {point}\n"
+                          for name, keys, point in (("all", "", ""), ("seconds", "interval = 1s", ""),
+                                                    ("point", "interval = fastest", "every=1s")))
+        start(ini(broker.url, store, uart("mast", player.port) + devices))
+        until(lambda: len(recorder.readings("all")) >= 25, 10, "all that is pushed")
+        took = (recorder.readings("all")[-1].t - recorder.readings("all")[0].t) / 1000
+        for name in ("seconds", "point"):
+            assert took / 2 <= len(recorder.readings(name)) <= took + 2, f"{name} in {took} s"
+
+
 @option("device", "stale_after")
 def test_the_silence_after_which_values_are_stale(broker, recorder, start, store):
     with Player(push=b"1\n") as player:
+        limits = {"soon": "stale_after = 400ms", "late": "stale_after = 60s", "plain": ""}
         devices = "".join(f"[device {name}]\nline = mast\ninterval = fastest\n{keys}\n[points {name}]\nv = raw u8\n"
-                          for name, keys in (("soon", "stale_after = 400ms"), ("late", "stale_after = 60s"), ("plain", "")))
+                          for name, keys in limits.items())
         start(ini(broker.url, store, uart("mast", player.port) + devices))
-        for name in ("soon", "late", "plain"):
+        for name in limits:
             recorder.wait_reading(name, "v")
         player.pushing = False
         wait_quality(recorder, "soon", "v", "stale")

@@ -2,6 +2,7 @@
 /* The fence, with a session that is the fake below. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
