@@ -23,6 +23,6 @@ def sampled():
     for line in railhead("config", "--sample").stdout.splitlines():
         if match := re.match(r"(?:; )?\[(?:defaults )?(\w+)", line):
             kind = match[1]
-        elif match := re.match(r";([a-z_]+\.?)(?:NAME)? = ", line):
+        elif match := re.match(r";([a-z_-]+\.?)(?:NAME)? = ", line):
             found.add((kind, match[1]))
     return found
