@@ -40,7 +40,7 @@ void rh_cli_judge_plans(const struct rh_config *config, const struct rh_plan *pl
             rh_report_warning(
                 report, config->lines[i].place, NULL,
                 "line %s is asked for %.0f %% of its time: one round of its %zu transactions takes %.0f ms; "
-                "it can carry this with intervals %.2f times as long, or at a higher baud rate",
+                "it can carry this with intervals %.2f times as long",
                 config->lines[i].name, line.load * 100, plans[i].n_blocks, line.cycle_ms,
                 line.load / RH_LOAD_LIMIT);
     }

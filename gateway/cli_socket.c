@@ -259,8 +259,8 @@ int rh_cli_judge(const struct rh_cli_answer *answer)
 
     if (json_is_true(json_object_get(answer->json, "ok")))
         return RH_EXIT_OK;
-    fprintf(stderr, "railhead: %s%s%s\n", error ? error : "refused", message && error ? ": " : "",
-            message && error && strcmp(message, error) != 0 ? message : "");
+    bool more = message && (!error || strcmp(message, error) != 0);
+    fprintf(stderr, "railhead: %s%s%s\n", error ? error : "refused", more ? ": " : "", more ? message : "");
     for (size_t i = 0; code && !reply && i < RH_COUNT(rows); i++)
         if (strcmp(rows[i].code, code) == 0)
             return rows[i].exit_code;

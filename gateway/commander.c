@@ -140,8 +140,9 @@ static void refuse(struct rh_commander *commander, struct rh_session *session,
                              .new_value = "",
                              .outcome = outcome};
 
-    snprintf(outcome, sizeof(outcome), "%s %s", rh_command_status_name(refusal->status),
-             rh_command_code_name(refusal->code, 0, buffer));
+    const char *code = rh_command_code_name(refusal->code, 0, buffer);
+    snprintf(outcome, sizeof(outcome), "%s%s%s", rh_command_status_name(refusal->status), *code ? " " : "",
+             code);
     rh_log(RH_LOG_NOTICE, "command", "%s: %s: %s", commander->asked.topic, outcome, refusal->message);
     rh_refusal_reply(refusal, request->has_id ? request->id : "", rh_wall_ms(), &text);
     finish(commander, session, &commander->asked, remembered ? request->id : "", &text, &audit, 1);
@@ -326,15 +327,17 @@ static void carry_out(struct rh_commander *commander, struct rh_session *session
 bool rh_commander_arrived(struct rh_commander *commander, struct rh_session *session,
                           const struct rh_arrival *arrival)
 {
-    struct rh_topic_parts parts;
-
-    if (!rh_topic_parse(commander->options.mqtt->root, arrival->topic, strlen(arrival->topic), &parts))
-        return false;
+    struct rh_topic_parts parts = {.kind = RH_TOPIC_OTHER};
+    rh_topic_parse(commander->options.mqtt->root, arrival->topic, strlen(arrival->topic), &parts);
     switch (parts.kind) {
     case RH_TOPIC_FENCE:
         rh_fence_arrived(&commander->fence, arrival->payload, arrival->len);
         return true;
     case RH_TOPIC_SET:
+        if (arrival->retain && arrival->len == 0) /* a retained message is being cleared away */
+            return true;
+        carry_out(commander, session, arrival, &parts);
+        return true;
     case RH_TOPIC_GET:
     case RH_TOPIC_VERB:
         carry_out(commander, session, arrival, &parts);

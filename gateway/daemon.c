@@ -143,10 +143,12 @@ static void look_after(struct daemon *daemon)
         oldest_us = others_us[i] < oldest_us ? others_us[i] : oldest_us;
     if (rh_mono_us() - oldest_us < BEAT_STALE_US)
         rh_notify_watchdog();
-    snprintf(status, sizeof(status), "%llu/%llu devices ok, mqtt %s, backlog %lld",
+    snprintf(status, sizeof(status), "%llu/%llu devices ok, mqtt %s, backlog %lld%s",
              (unsigned long long)lines.online, (unsigned long long)lines.devices,
              rh_gauge_get(&uplink->connected) ? "connected" : "away",
-             (long long)rh_gauge_get(&daemon->assembly.shared.backlog));
+             (long long)rh_gauge_get(&daemon->assembly.shared.backlog),
+             rh_gauge_get(&rh_keeper_view(daemon->assembly.keeper)->failing) ? ", the store cannot be written"
+                                                                             : "");
     rh_notify_status(status);
     note_day(&daemon->assembly);
     say_health(daemon, rh_mono_us());

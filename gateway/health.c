@@ -18,6 +18,8 @@ static void put_store(struct rh_text *text, const struct rh_assembly *assembly)
                    (long long)rh_gauge_get(&shared->backlog), (long long)rh_gauge_get(&shared->bytes),
                    (long long)(age_s > 0 ? age_s : 0),
                    (unsigned long long)rh_counted(&shared->dropped_batches));
+    bool failing = assembly->keeper && rh_gauge_get(&rh_keeper_view(assembly->keeper)->failing) != 0;
+    rh_text_printf(text, "\"failing\":%s,", failing ? "true" : "false");
     rh_text_printf(text, "\"dead\":0,\"written_today_bytes\":%llu,",
                    (unsigned long long)(rh_counted(&shared->written_bytes) - assembly->written_before));
     rh_text_printf(text, "\"dropped_readings\":%llu,\"damaged\":%llu,\"written_bytes\":%llu,\"syncs\":%llu}",

@@ -207,10 +207,10 @@ static const char *code_text(enum rh_command_status status, enum rh_command_code
         [RH_CODE_BUSY] = "the line has too many commands waiting",
         [RH_CODE_RANGE] = "it would change by more than max_delta, or its present value is not known yet",
         [RH_CODE_RATE] = "it was written less than its min_interval ago",
-        [RH_CODE_TIMEOUT] = "the device did not answer",
-        [RH_CODE_CRC] = "only damaged answers came",
+        [RH_CODE_TIMEOUT] = "the device did not answer: a write may or may not have been carried out",
+        [RH_CODE_CRC] = "only damaged answers came: a write may or may not have been carried out",
         [RH_CODE_EXCEPTION] = "the device refused",
-        [RH_CODE_OFFLINE] = "the line is not connected",
+        [RH_CODE_OFFLINE] = "the line is not connected, or is being restarted; nothing was done",
         [RH_CODE_VERIFY] = "what was read back is not what was written",
     };
 
@@ -233,7 +233,7 @@ static struct rh_reply_point reply_point(const struct rh_pending *pending,
         .status = point->status,
         .code = point->code,
         .detail = point->detail,
-        .message = code_text(point->status, point->code),
+        .message = pending->dry_run ? "dry run: nothing was written" : code_text(point->status, point->code),
         .value = pending->set ? &point->wanted : (read ? &point->reading.value : NULL),
         .readback = read ? &point->reading : NULL,
     };

@@ -6,7 +6,7 @@
  * When the ring had to drop records (the keeper is behind), the states of all devices are pushed again, so
  * that the retained `state` topics stay true.
  */
-#include "gateway/poller.h"
+#include "gateway/poller_inside.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,37 +16,11 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "gateway/backoff.h"
-#include "gateway/execute.h"
 #include "gateway/messages.h"
-#include "gateway/outlet.h"
-#include "gateway/schedule.h"
-#include "gateway/thread.h"
 
 #define WAIT_MAX_US 1000000
 #define COMMANDS_IN_ROW 2 /* then a released read has its turn */
 #define COMMAND_RING_BYTES ((size_t)128 * 1024)
-
-struct rh_poller {
-    struct rh_thread thread;
-    char part[RH_NAME_MAX + 8]; /* "line NAME", for the log */
-    const struct rh_line_conf *line;
-    const struct rh_driver *driver;
-    struct rh_poller_view view;
-    struct rh_plan plan;
-    struct rh_link *link;
-    struct rh_schedule *schedule;
-    struct rh_ring *commands;
-    struct rh_execute *execute; /* NULL: the driver cannot be commanded */
-    struct rh_sink sink;
-    unsigned commands_in_row; /* transactions for commands since the last poll */
-    struct rh_outlet outlet;
-    int64_t *offline_us; /* per device: since when; 0: it is not */
-    bool connected;
-    bool told_lost;     /* the loss of the port is in the log */
-    unsigned attempts;  /* to connect, since the port was lost */
-    int64_t connect_us; /* when to try next */
-};
 
 static void push_states(struct rh_poller *poller)
 {
@@ -56,23 +30,6 @@ static void push_states(struct rh_poller *poller)
         if (state->seen || state->offline)
             rh_outlet_state(&poller->outlet, d, state->seen && !state->offline);
     }
-}
-
-/* For those who look on: the state of every device. */
-static void show_states(struct rh_poller *poller)
-{
-    int64_t online = 0;
-
-    for (uint32_t d = 0; d < poller->line->n_devices; d++) {
-        const struct rh_device_state *state = rh_schedule_device(poller->schedule, d);
-        bool up = poller->connected && state->seen && !state->offline;
-        bool down = !poller->connected || state->offline;
-
-        rh_gauge_set(&poller->view.devices[d].known,
-                     up ? RH_DEVICE_ONLINE : (down ? RH_DEVICE_OFFLINE : RH_DEVICE_UNKNOWN));
-        online += up;
-    }
-    rh_gauge_set(&poller->view.devices_online, online);
 }
 
 static void tell_device(struct rh_poller *poller, enum rh_log_level level, uint32_t d, const char *what)
@@ -96,7 +53,7 @@ static void device_online(struct rh_poller *poller, uint32_t d)
     tell_device(poller, RH_LOG_NOTICE, d, what);
     poller->offline_us[d] = 0;
     rh_outlet_state(&poller->outlet, d, true);
-    show_states(poller);
+    rh_poller_show(poller);
 }
 
 static void device_offline(struct rh_poller *poller, uint32_t d, const char *why)
@@ -107,7 +64,15 @@ static void device_offline(struct rh_poller *poller, uint32_t d, const char *why
     tell_device(poller, RH_LOG_WARNING, d, what);
     poller->offline_us[d] = rh_mono_us();
     rh_outlet_offline(&poller->outlet, d);
-    show_states(poller);
+    rh_poller_show(poller);
+}
+
+/* A valid frame: whoever is at the other end is worth connecting to at once. */
+static void proven(struct rh_poller *poller)
+{
+    poller->heard = true;
+    poller->told_lost = false;
+    poller->attempts = 0;
 }
 
 static void sink_reading(void *context, const struct rh_reading *reading)
@@ -120,7 +85,11 @@ static void sink_reading(void *context, const struct rh_reading *reading)
 static void sink_heard(void *context, uint32_t device)
 {
     struct rh_poller *poller = context;
+    struct rh_poll_result heard = {.turnaround_us = -1};
 
+    proven(poller);
+    if (poller->listening)
+        rh_device_stats_add(&poller->view.devices[device], RH_POLL_OK, &heard, rh_mono_us());
     if (rh_schedule_answered(poller->schedule, device, rh_mono_us()) == RH_EVENT_ONLINE)
         device_online(poller, device);
 }
@@ -179,51 +148,11 @@ static void tell_event(struct rh_poller *poller, const struct rh_block *block, e
     tell_points(poller, block, outcome, result, event);
 }
 
-/* The port is gone: give the node back to the kernel at once, and look for it again soon. */
-static void lose_port(struct rh_poller *poller, int error)
-{
-    poller->driver->disconnect(poller->link);
-    poller->connected = false;
-    poller->attempts = 0;
-    poller->connect_us = rh_mono_us();
-    rh_gauge_set(&poller->view.connected, 0);
-    rh_log(RH_LOG_WARNING, poller->part, "connection lost: %s", strerror(-error));
-}
-
-static void tell_lost(struct rh_poller *poller, const char *why)
-{
-    rh_log(RH_LOG_ERROR, poller->part, "%s", why);
-    poller->told_lost = true;
-    for (uint32_t d = 0; d < poller->line->n_devices; d++) {
-        poller->offline_us[d] = poller->offline_us[d] ? poller->offline_us[d] : rh_mono_us();
-        rh_outlet_offline(&poller->outlet, d);
-    }
-    show_states(poller);
-}
-
-static void try_connect(struct rh_poller *poller)
-{
-    char why[256] = "";
-    int r = poller->driver->connect(poller->link, why, sizeof(why));
-
-    if (r < 0) {
-        poller->connect_us = rh_mono_us() + rh_backoff_port_us(poller->attempts++);
-        if (!poller->told_lost)
-            tell_lost(poller, why[0] ? why : strerror(-r));
-        return;
-    }
-    rh_log(RH_LOG_NOTICE, poller->part, "connected");
-    poller->connected = true;
-    poller->told_lost = false;
-    rh_gauge_set(&poller->view.connected, 1);
-    rh_schedule_restart(poller->schedule, rh_mono_us());
-    poller->outlet.dropped = true; /* all states are new to the keeper */
-}
-
 static void poll_once(struct rh_poller *poller, uint32_t slot)
 {
     struct rh_block block = *rh_schedule_block(poller->schedule, slot);
     struct rh_poll_result result = {.start_us = rh_mono_us()};
+    poller->listening = block.listens;
     enum rh_poll_outcome outcome =
         poller->driver->poll(poller->link, poller->plan.order, &block, &poller->sink, &result);
 
@@ -232,9 +161,11 @@ static void poll_once(struct rh_poller *poller, uint32_t slot)
         rh_bell_clear(poller->thread.bell); /* it ended the poll; what it rang for is looked at next */
     rh_count(&poller->view.polls, 1);
     if (outcome == RH_POLL_LOST) {
-        lose_port(poller, result.error);
+        rh_poller_lost(poller, result.error);
         return;
     }
+    if (outcome == RH_POLL_OK || outcome == RH_POLL_EXCEPTION)
+        proven(poller);
     enum rh_poll_event event = rh_schedule_done(poller->schedule, slot, outcome, &result, rh_mono_us());
     if (!block.listens)
         rh_device_stats_add(&poller->view.devices[block.device], outcome, &result, rh_mono_us());
@@ -277,13 +208,13 @@ static void command_once(struct rh_poller *poller)
     poller->commands_in_row++;
     rh_count(&poller->view.commands, 1);
     if (rh_execute_step(poller->execute, &result) == RH_POLL_LOST)
-        lose_port(poller, result.error);
+        rh_poller_lost(poller, result.error);
 }
 
 static void step_away(struct rh_poller *poller, int64_t now_us)
 {
     if (now_us >= poller->connect_us)
-        try_connect(poller);
+        rh_poller_connect(poller);
     if (poller->connected)
         return;
     if (poller->execute)

@@ -37,8 +37,10 @@ static void arrived(void *context, const struct rh_arrival *arrival)
 
     if (rh_commander_arrived(uplink->commander, uplink->session, arrival))
         return;
-    if (strcmp(arrival->topic, uplink->status_topic) != 0)
+    if (strcmp(arrival->topic, uplink->status_topic) != 0) {
+        rh_log(RH_LOG_NOTICE, "command", "%s is no topic of a command; nothing was done", arrival->topic);
         return;
+    }
     int64_t number = rh_message_session(arrival->payload, arrival->len);
     if (number == uplink->status.session)
         return;
@@ -136,6 +138,7 @@ static void link_lost(struct rh_uplink *uplink)
     rh_log(RH_LOG_WARNING, "mqtt", "connection to %s lost%s%s; readings are kept",
            rh_uplink_broker(uplink)->url, *why ? ": " : "", why);
     uplink->told_away = true;
+    rh_uplink_count_session(uplink);
     uplink->connect_us = rh_mono_us() + rh_backoff_next(&uplink->backoff, 1);
 }
 

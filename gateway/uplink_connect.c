@@ -13,6 +13,8 @@
 #include "core/log.h"
 #include "gateway/uplink_inside.h"
 
+#define SHORT_SESSIONS 3 /* in a row: then reconnecting is slowed down, and the reason is guessed at */
+#define SHORT_US 10000000
 #define PACKET_OVERHEAD 512 /* topic and headers of a data message, at most */
 
 const struct rh_broker *rh_uplink_broker(const struct rh_uplink *uplink)
@@ -109,7 +111,9 @@ static void connected(struct rh_uplink *uplink)
            uplink->info.version >= 5 ? "5" : "3.1.1", uplink->info.client_id);
     uplink->told_away = false;
     uplink->told_outcomes = 1U << RH_CONNECT_UNREACHABLE; /* what follows a lost link is no news */
-    rh_backoff_reset(&uplink->backoff);
+    uplink->connected_us = rh_mono_us();
+    if (uplink->short_sessions < SHORT_SESSIONS)
+        rh_backoff_reset(&uplink->backoff);
     rh_count(&uplink->view.connects, 1);
     rh_gauge_set(&uplink->view.mqtt_version, uplink->info.version);
     rh_gauge_set(uplink->options.max_payload, payload_limit(uplink->info.max_packet));
@@ -154,4 +158,16 @@ void rh_uplink_connect(struct rh_uplink *uplink)
         connected(uplink);
     else
         not_connected(uplink, outcome);
+}
+
+void rh_uplink_count_session(struct rh_uplink *uplink)
+{
+    if (rh_mono_us() - uplink->connected_us > SHORT_US) {
+        uplink->short_sessions = 0;
+        return;
+    }
+    if (++uplink->short_sessions == SHORT_SESSIONS)
+        rh_log(RH_LOG_WARNING, "mqtt",
+               "the broker ends every session at once: is another client connected as %s?",
+               uplink->info.client_id);
 }
