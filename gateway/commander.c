@@ -157,10 +157,8 @@ static void refuse_code(struct rh_commander *commander, struct rh_session *sessi
     refuse(commander, session, &refusal, remembered);
 }
 
-static const struct rh_refusal too_large = {
-    .status = RH_STATUS_FAILED,
-    .message = "the reply is too large; ask for fewer points at once",
-};
+static const struct rh_refusal too_large = {.status = RH_STATUS_FAILED,
+                                            .message = "the reply is too large; ask for fewer points"};
 
 /* One audit row per point of a set; a get and a dry run change nothing and are not audited. */
 static void finish_job(struct rh_commander *commander, struct rh_session *session, struct job *job)
@@ -201,15 +199,15 @@ static void finish_job(struct rh_commander *commander, struct rh_session *sessio
 /* A process before this one began it and did not come to an end. */
 static const struct rh_refusal unconfirmed = {
     .status = RH_STATUS_UNCONFIRMED,
-    .message = "the gateway was interrupted while this was under way; it will not be tried again",
-};
+    .message = "the gateway was interrupted while this was under way; it will not be tried again"};
+
+static const struct rh_refusal twice = {.status = RH_STATUS_DUPLICATE,
+                                        .message = "the first of this id is under way"};
 
 /* An id that is known is answered from memory. True: it is new, or there is none. */
-static bool first_time(struct rh_commander *commander, struct rh_session *session)
+static bool first_time(struct rh_commander *commander, struct rh_session *session, bool again)
 {
     const struct rh_request *request = &commander->request;
-    struct rh_refusal twice = {.status = RH_STATUS_DUPLICATE,
-                               .message = "the first of this id is still under way"};
     char stored[REPLY_BYTES];
     struct rh_text kept, text = begin_reply(commander);
     enum rh_command_seen seen;
@@ -231,6 +229,8 @@ static bool first_time(struct rh_commander *commander, struct rh_session *sessio
         refuse(commander, session, &unconfirmed, true);
         return false;
     }
+    if (again) /* one delivery, made twice by the broker or by our own crash: its reply is on its way */
+        return false;
     if (seen == RH_SEEN_RUNNING)
         rh_refusal_reply(&twice, request->id, rh_wall_ms(), &text);
     else if (!rh_reply_duplicate(&text, kept.at, kept.len))
@@ -313,7 +313,7 @@ static void carry_out(struct rh_commander *commander, struct rh_session *session
         refuse_code(commander, session, code, why, false);
         return;
     }
-    if (!first_time(commander, session))
+    if (!first_time(commander, session, arrival->dup))
         return;
     if (!rh_dispatch_fresh(request, commander->fence.passed, rh_wall_plausible(rh_wall_ms()), rh_wall_ms(),
                            &stale))

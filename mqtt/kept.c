@@ -136,6 +136,8 @@ static int read_one(struct rh_kept *kept, const char *key)
     if (!copy)
         return rc < 0 ? rc : -ENOMEM;
     put_bytes(copy, bytes, len);
+    if (len > 1)
+        ((unsigned char *)copy)[1] |= FLAG_DUP; /* it may have been handed over before that process ended */
     (void)append(kept, key, copy, len);
     if (strncmp(key, KEY, strlen(KEY)) == 0 && rh_parse_uint(key + strlen(KEY), &number) == 0 &&
         number > kept->last)

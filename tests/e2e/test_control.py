@@ -106,7 +106,7 @@ def test_colours_only_where_they_are_wanted(gate):
     def on_terminal(**env):
         ours, theirs = pty.openpty()
         process = subprocess.Popen([str(binary()), "status", "-c", str(gate.gateway.file)], stdout=theirs,
-                                   env={**os.environ, "TERM": "xterm", **env})
+                                   env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **env})
         os.close(theirs)
         output = b""
         try:
