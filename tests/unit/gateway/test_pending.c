@@ -256,7 +256,8 @@ static void dry_run_touches_nothing(void **state)
     new_line(3);
     assert_true(begin("p0", true, "{\"value\":5,\"dry_run\":true}"));
     assert_true(pending.answered == pending.n && pending.dry_run);
-    expect_reply("{\"status\":\"ok\",\"message\":\"dry run: nothing was written\",\"value\":5,\"t\":1000,\"took_ms\":31}");
+    expect_reply("{\"status\":\"ok\",\"message\":\"dry run: nothing was "
+                 "written\",\"value\":5,\"t\":1000,\"took_ms\":31}");
     assert_false(begin("p1", true, "{\"value\":9,\"dry_run\":true}"));
     assert_int_equal(refusal.code, RH_CODE_RANGE);
     assert_int_equal(pending.serial, 0);
