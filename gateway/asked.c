@@ -4,17 +4,31 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Below the own root only replies are published at others' wish, and nothing that leads into commands. */
-static bool response_allowed(const char *root, const char *prefix, const char *topic)
+#include "core/base.h"
+
+/* What the gateway itself says below its root nobody else may have it say. */
+static bool own_topic(const char *root, const char *topic)
 {
+    static const char *const levels[] = {"status", "data", "value", "state", "meta", "health", "cmd"};
     size_t len = strlen(root);
 
-    if (!rh_topic_valid(topic, strlen(topic)) || strlen(topic) >= RH_TOPIC_MAX || topic[0] == '$' ||
-        strstr(topic, "/cmd/"))
+    if (strncmp(topic, root, len) != 0 || topic[len] != '/')
         return false;
-    if (strncmp(topic, root, len) == 0 && topic[len] == '/' && strncmp(topic + len, "/reply/", 7) != 0)
+    for (size_t i = 0; i < RH_COUNT(levels); i++) {
+        size_t n = strlen(levels[i]);
+        const char *level = topic + len + 1;
+
+        if (strncmp(level, levels[i], n) == 0 && (level[n] == '/' || level[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool response_allowed(const char *root, const char *prefix, const char *topic)
+{
+    if (!rh_topic_valid(topic, strlen(topic)) || strlen(topic) >= RH_TOPIC_MAX || topic[0] == '$')
         return false;
-    return strncmp(topic, prefix, strlen(prefix)) == 0;
+    return !strstr(topic, "/cmd/") && !own_topic(root, topic) && strncmp(topic, prefix, strlen(prefix)) == 0;
 }
 
 void rh_asked_note(struct rh_asked *asked, const char *root, const char *prefix,

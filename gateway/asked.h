@@ -20,7 +20,8 @@ struct rh_asked {
     size_t correlation_len;
 };
 
-/* `prefix`: what a Response Topic must begin with; one that leads into commands is never taken. */
+/* `prefix`: what a Response Topic must begin with; one that leads into commands, or that the gateway itself
+ * writes, is never taken. */
 void rh_asked_note(struct rh_asked *asked, const char *root, const char *prefix,
                    const struct rh_arrival *arrival, const struct rh_topic_parts *parts);
 

@@ -106,10 +106,22 @@ def test_reload_log_level_and_store_stat_do_what_they_say(gate, operator, press,
 def test_responses_go_only_below_the_prefix(gate, operator, press):
     gate(commands="\n[commands]\nresponse_prefix = {root}/answers/\n")
     operator.listen("#")
-    for topic in ("elsewhere", "railhead/gw/answers/one", "railhead/gw/answersX", "railhead/other/answers/one"):
+    for topic in ("elsewhere", "railhead/gw/answers/one", "railhead/gw/answersX", "railhead/other/answers/one",
+                  "railhead/gw/data/press"):
         operator.ask("press/setpoint/set", {"id": topic, "value": 25, "expires": soon()}, response=topic)
     operator.ask("gateway/ping", response="railhead/gw/answers/end")
     answers = ("elsewhere", "railhead/gw/answers", "railhead/other")
     operator.wait(lambda r: r.topic == "railhead/gw/answers/end")
     found = [r.topic for r in operator.responses if r.topic.startswith(answers)]
     assert found == ["railhead/gw/answers/one", "railhead/gw/answers/end"]
+
+
+def test_a_response_never_goes_where_the_gateway_itself_speaks(gate, operator, press):
+    gate()
+    operator.listen("#")
+    for topic in ("railhead/gw/status", "railhead/gw/data/press", "railhead/gw/cmd/press/open/set", "$SYS/x"):
+        operator.ask("press/setpoint/set", {"id": topic, "value": 25, "expires": soon()}, response=topic)
+    operator.ask("gateway/ping", response="anywhere/else")
+    operator.wait(lambda r: r.topic == "anywhere/else")
+    replies = [r.topic for r in operator.responses if "took_ms" in str(r.payload)]
+    assert set(replies) == {"railhead/gw/reply/press/setpoint", "railhead/gw/reply/gateway/ping", "anywhere/else"}
