@@ -137,9 +137,10 @@ static inline void send_later(struct slave *slave, int64_t delay_us, const uint8
 
 static inline void send_now(struct slave *slave, const uint8_t *bytes, size_t len)
 {
+    slave->written_us =
+        rh_mono_us(); /* before: a slave held up after its write must not make the next request look early */
     ssize_t n = write(slave->fd, bytes, len);
     (void)n;
-    slave->written_us = rh_mono_us();
 }
 
 static inline void answer_good(struct slave *slave, const struct request *request)
