@@ -102,7 +102,7 @@ add_test(NAME unit.one COMMAND railhead)
 @pytest.fixture
 def tiny(tmp_path):
     """A tree with the real tools/test in it, and next to nothing else."""
-    for name in ("test", "lib.sh", "count.py", "settle.py", "result.py"):
+    for name in ("test", "lib.sh"):
         tree.write(tmp_path, f"tree/tools/{name}", tree.text(f"tools/{name}"))
     tree.write(tmp_path, "tree/tools/deps", "#!/bin/sh\nexit 0\n")
     tree.write(tmp_path, "tree/CMakeLists.txt", CMAKE)
@@ -139,34 +139,6 @@ def test_test_goes_on_after_a_failure_and_reports_it(tiny):
     status, lines = run("--stage", "unit", "--stage", "e2e")
     assert status == 1 and lines[-1] == "2 passed, 2 failed, 1 skipped", "\n".join(lines)
     assert any("needle" in line for line in lines), "the end of the log is not shown"
-
-
-UNSTEADY = """
-def test_second_time_lucky():
-    import os, pathlib
-    once = pathlib.Path(os.environ["RAILHEAD_BUILD"]) / "once"
-    before = once.exists()
-    once.touch()
-    assert before
-"""
-
-
-def test_test_names_what_passes_only_the_second_time(tiny):
-    root, run = tiny
-    tree.write(root, "tests/e2e/test_tiny.py", E2E + UNSTEADY)
-    status, lines = run("--stage", "e2e")
-    assert status == 0 and lines[-1] == "3 passed, 0 failed, 1 skipped", "\n".join(lines)
-    assert any(line.startswith("unsteady") for line in lines)
-    assert any(line.split() == ["e2e", "test_second_time_lucky"] for line in lines), "\n".join(lines)
-
-
-def test_test_does_the_same_for_ctest(tiny, tmp_path):
-    root, run = tiny
-    tree.write(root, "main.c", "#include <fcntl.h>\n#include <unistd.h>\nint main(void)\n{\n"
-               f"    return close(open(\"{tmp_path}/once\", O_CREAT | O_EXCL | O_WRONLY, 0600)) == 0;\n}}\n")
-    status, lines = run("--stage", "unit")
-    assert status == 0 and lines[-1] == "1 passed, 0 failed, 0 skipped", "\n".join(lines)
-    assert any(line.startswith("unsteady") for line in lines)
 
 
 def test_test_counts_a_broken_build_once_and_the_rest_as_not_run(tiny):
