@@ -137,8 +137,7 @@ static inline void send_later(struct slave *slave, int64_t delay_us, const uint8
 
 static inline void send_now(struct slave *slave, const uint8_t *bytes, size_t len)
 {
-    slave->written_us =
-        rh_mono_us(); /* before: held up after its write, it must not see the next one early */
+    slave->written_us = rh_mono_us(); /* before: held up later, it sees nothing early */
     ssize_t n = write(slave->fd, bytes, len);
     (void)n;
 }
